@@ -1,0 +1,1 @@
+"""The stubs: write your code here, one file a step."""

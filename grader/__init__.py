@@ -1,0 +1,1 @@
+"""Runs the graded suites and says what stands, what does not, and why."""

@@ -1,0 +1,28 @@
+"""The steps of the course: one table that the plugin, the scoreboard and the reports all read."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: `module` is the file name in `exercises/`, `solutions/` and (with `test_` before it) `tests/`."""
+
+    number: int
+    module: str
+    title: str
+    points: float
+    track: str = "core"
+
+    @property
+    def suite(self) -> str:
+        return f"tests/test_{self.module}.py"
+
+
+STEPS = (
+    Step(1, "step1_model", "The model", 30),
+    Step(2, "step2_data", "The data", 15),
+    Step(3, "step3_train", "The training loop", 25),
+    Step(4, "step4_sample", "Sampling", 15),
+    Step(5, "step5_trainer", "The Trainer", 15),
+)
+BY_NUMBER = {step.number: step for step in STEPS}

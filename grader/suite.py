@@ -1,0 +1,77 @@
+"""Running graded suites from Python, on any code: the self-checks and the examiner stand on this."""
+
+import contextlib
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from grader.inprocess import from_file
+from grader.probe import Student
+from grader.steps import BY_NUMBER, Step
+from grader.verdicts import Verdict
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class SuiteFailed(Exception):  # noqa: N818 - the suites did not run; says nothing about the code under examination
+    """Pytest itself could not run the suites; the text is what it printed."""
+
+
+class _Run:
+    """The plugin that steers one run: whose code, and where the verdicts go."""
+
+    def __init__(self, student_for: Callable[[Step], Student], on_verdict: Callable[[Verdict], None]):
+        self.student_for, self.on_verdict = student_for, on_verdict
+
+    def pytest_grader_student(self, step: Step) -> Student:
+        return self.student_for(step)
+
+    def pytest_grader_verdict(self, verdict: Verdict) -> None:
+        self.on_verdict(verdict)
+
+
+def run(
+    student_for: Callable[[Step], Student],
+    *,
+    steps: Sequence[int],
+    tests: Sequence[str] = (),
+    seed: int | None = None,
+    on_verdict: Callable[[Verdict], None] = lambda verdict: None,
+) -> dict[str, Verdict]:
+    """Run the suites of `steps` (or only the named `tests` of them) and return {test name: verdict}.
+
+    `student_for(step)` gives the runner that probes are handed to. Raises SuiteFailed if pytest could not run.
+    """
+    verdicts: dict[str, Verdict] = {}
+
+    def record(verdict: Verdict) -> None:
+        verdicts[verdict.test.partition("[")[0]] = verdict
+        on_verdict(verdict)
+
+    suites = [str(ROOT / BY_NUMBER[number].suite) for number in steps]
+    selected = [f"{suite}::{test}" for suite in suites for test in tests] or suites
+    options = [
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "--rootdir",
+        str(ROOT),
+        "--confcutdir",
+        str(ROOT),
+        "-p",
+        "grader.plugin",
+    ]
+    options += ["-p", "no:cacheprovider", "-p", "no:randomly", "-q"] + ([f"--seed={seed}"] if seed is not None else [])
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        status = pytest.main([*options, *selected], plugins=[_Run(student_for, record)])
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise SuiteFailed(printed.getvalue())
+    return verdicts
+
+
+def run_suite(step: int, module_path: Path, tests: Sequence[str] = (), seed: int | None = None) -> dict[str, Verdict]:
+    """Run the suite of one step on a module in any file, in this process: {test name: verdict}."""
+    student = from_file(module_path)
+    return run(lambda _: student, steps=[step], tests=tests, seed=seed)

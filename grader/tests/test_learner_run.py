@@ -1,0 +1,120 @@
+"""`pytest` as a learner runs it: a copy of the repo, a process of its own, the words on the screen."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grader.steps import STEPS
+from grader.suite import ROOT
+
+
+@pytest.fixture
+def clone(tmp_path) -> Path:
+    """The repo as a learner has it, with stubs only."""
+    for name in ("exercises", "solutions", "tests", "grader", "lab"):
+        leave = shutil.ignore_patterns("__pycache__", "hostile", "variants", "mistakes")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=leave)
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def run_pytest(clone: Path, *options: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", *options]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "120"}
+    done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, timeout=250, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(280)
+def test_a_fresh_clone_shows_no_points_no_traceback_and_where_to_start(clone):
+    status, screen = run_pytest(clone)
+    assert status == 1
+    assert "Traceback" not in screen
+    assert re.search(r"core +0 / 100", screen)
+    for step in STEPS:
+        assert re.search(rf"{step.number}  {step.title} +0 / {step.points:g} +not started", screen)
+    assert "Next: exercises/step1_model.py" in screen
+    assert "wrong" not in screen
+    assert len(screen.splitlines()) < 40
+
+
+@pytest.mark.timeout(280)
+def test_one_step_solved_one_broken_one_unfinished(clone):
+    shutil.copy(clone / "solutions" / "step3_train.py", clone / "exercises")
+    (clone / "exercises" / "step1_model.py").write_text("def broken(:\n    pass\n")
+    suites = ["tests/test_step1_model.py", "tests/test_step3_train.py"]
+
+    status, screen = run_pytest(clone, suites[1])
+    assert status == 0, screen
+    assert re.search(r"3  The training loop +25 / 25 +done", screen)
+    assert "Full points for step 3" in screen
+
+    status, screen = run_pytest(clone, *suites)
+    assert status == 1
+    assert "Traceback" not in screen
+    assert screen.count("step1_model.py cannot be imported: SyntaxError") == 1
+    assert "exercises/step1_model.py:1: def broken(:" in screen
+    assert re.search(r"1  The model +0 / 30 +does not import", screen)
+    assert re.search(r"core +25 / 55", screen)
+    assert "Make it import first" in screen
+
+    status, screen = run_pytest(clone, "-v", suites[0])  # ordinary pytest output
+    assert status == 1
+    assert "short test summary info" in screen
+    assert "FAILED" in screen
+
+
+@pytest.mark.timeout(280)
+def test_a_wrong_step_is_told_in_the_learners_words_and_a_seed_repeats_it(clone):
+    solved = (clone / "solutions" / "step3_train.py").read_text()
+    wrong = solved.replace("clip_grad_norm_(model.parameters(), max_norm)", "clip_grad_norm_(model.parameters(), 1e9)")
+    assert wrong != solved
+    (clone / "exercises" / "step3_train.py").write_text(wrong)
+    status, screen = run_pytest(clone, "tests/test_step3_train.py", "--seed", "7")
+    assert status == 1
+    assert "We did:" in screen
+    assert "Look at:" in screen
+    assert "Traceback" not in screen
+    assert "--seed 7" in screen
+    _, again = run_pytest(clone, "tests/test_step3_train.py", "--seed", "7")
+    told = [line for line in screen.splitlines() if " in " not in line]  # all but the line with the duration
+    assert told == [line for line in again.splitlines() if " in " not in line]
+
+
+def test_a_skip_an_exit_or_a_lying_status_earns_nothing(clone):
+    for trick in ("import pytest\npytest.skip('no', allow_module_level=True)\n", "import sys\nsys.exit(0)\n"):
+        (clone / "exercises" / "step3_train.py").write_text(trick)
+        status, screen = run_pytest(clone, "tests/test_step3_train.py")
+        assert status == 1, screen
+        assert re.search(r"3  The training loop +0 / 25", screen)
+
+
+def test_the_suites_points_are_what_the_table_of_steps_says():
+    class Keep:
+        def __init__(self):
+            self.items = []
+
+        def pytest_collection_modifyitems(self, items):
+            self.items = list(items)
+
+    from grader.plugin import suite_points
+
+    keep = Keep()
+    options = [
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "--rootdir",
+        str(ROOT),
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    assert pytest.main([*options, *(str(ROOT / step.suite) for step in STEPS)], plugins=[keep]) == 0
+    assert suite_points(keep.items) == {step.number: step.points for step in STEPS}

@@ -1,0 +1,106 @@
+"""A verdict for every graded test, told from how the test ended."""
+
+import enum
+import linecache
+import re
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from grader.evidence import BadEvidence
+from grader.expect import Mismatch
+from grader.inprocess import ImportFailed
+
+
+class Outcome(enum.StrEnum):
+    """How a graded test ended. Only `passed` earns points; `ungradable` is a fault of the suite, never 0 points."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_STARTED = "not started"
+    ERROR = "error"
+    IMPORT_ERROR = "does not import"
+    TIMED_OUT = "timed out"
+    UNGRADABLE = "ungradable"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One graded test: `message` is for the learner, `output` what their code printed."""
+
+    test: str
+    step: int
+    points: float
+    title: str
+    hint: str
+    outcome: Outcome
+    message: str = ""
+    output: str = ""
+    seconds: float = 0.0
+
+    @property
+    def earned(self) -> float:
+        return self.points if self.outcome is Outcome.PASSED else 0.0
+
+
+def judge(error: BaseException | None, raised: BaseException | None) -> tuple[Outcome, str]:
+    """The outcome and the learner's message. `raised` is what last left a probe: that error is the student's."""
+    if error is None:
+        return Outcome.PASSED, ""
+    if isinstance(error, pytest.fail.Exception) and "Timeout" in str(error):
+        seconds = re.search(r"[\d.]+", str(error))
+        return Outcome.TIMED_OUT, f"It did not finish within {seconds.group() if seconds else 'the allowed'} seconds."
+    if isinstance(error, Mismatch):
+        return Outcome.FAILED, str(error) + _example(error)
+    if error is not raised:
+        return Outcome.UNGRADABLE, f"The suite itself failed, not your code: {_one_line(error)}"
+    if isinstance(error, NotImplementedError):
+        return Outcome.NOT_STARTED, str(error) or "not written yet"
+    if isinstance(error, ImportFailed):
+        cause = error.__cause__ or error
+        return Outcome.IMPORT_ERROR, f"{error}: {_one_line(cause)}{_where(cause)}"
+    if isinstance(error, BadEvidence):
+        return Outcome.FAILED, f"Your code returned something that is not plain data: {error}"
+    return Outcome.ERROR, f"Your code raised {_one_line(error)}{_where(error)}{_example(error)}"
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg}"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:400]}" if text else type(error).__name__
+
+
+def _where(error: BaseException) -> str:
+    """The learner's own line: the innermost one outside installed libraries and outside this package."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"\n  {_short(error.filename)}:{error.lineno}: {(error.text or '').strip()}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if _is_learners(frame.filename):
+            line = linecache.getline(frame.filename, frame.lineno or 0).strip()
+            return f"\n  {_short(frame.filename)}:{frame.lineno} in {frame.name}: {line}"
+    return ""
+
+
+def _is_learners(filename: str) -> bool:
+    path = Path(filename)
+    ours = {"grader", "lab", "tests"} & {path.parent.name, path.parent.parent.name}
+    return "site-packages" not in path.parts and path.suffix == ".py" and path.stem.startswith("step") and not ours
+
+
+def _short(filename: str) -> str:
+    return "/".join(Path(filename).parts[-2:])
+
+
+def _example(error: BaseException) -> str:
+    """Hypothesis' smallest failing case, as `name=value` pairs."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    for note in notes:
+        if found := re.match(r"[\w ]+: \w+\(\n(.*)\)$", note, re.DOTALL):
+            arguments = [line.strip().rstrip(",") for line in found.group(1).splitlines()]
+            drawn = [a for a in arguments if not a.startswith("student=") and not a.endswith("data(...)")]
+            drawn += [re.sub(r"Draw \d+(?: \((.*?)\))?: ", r"\1=", n) for n in notes if n.startswith("Draw ")]
+            return f"\nSmallest failing case found: {', '.join(drawn)}" if drawn else ""
+    return ""

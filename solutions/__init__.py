@@ -1,0 +1,1 @@
+"""The steps, solved. Read a file after you have written your own."""
