@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from grader import hooks, scoreboard
 from grader.inprocess import from_package
@@ -30,6 +30,7 @@ settings.register_profile(
     database=None,
     print_blob=False,
     report_multiple_bugs=False,  # a learner mends one thing at a time
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),  # explaining traces every line: seconds per failure
     suppress_health_check=list(HealthCheck),
 )
 

@@ -56,7 +56,7 @@ def judge(error: BaseException | None, raised: BaseException | None) -> tuple[Ou
         return Outcome.FAILED, str(error) + _example(error)
     if error is not raised:
         return Outcome.UNGRADABLE, f"The suite itself failed, not your code: {_one_line(error)}"
-    if isinstance(error, NotImplementedError):
+    if isinstance(error, NotImplementedError) and is_stub(error):
         return Outcome.NOT_STARTED, str(error) or "not written yet"
     if isinstance(error, ImportFailed):
         cause = error.__cause__ or error
@@ -64,6 +64,12 @@ def judge(error: BaseException | None, raised: BaseException | None) -> tuple[Ou
     if isinstance(error, BadEvidence):
         return Outcome.FAILED, f"Your code returned something that is not plain data: {error}"
     return Outcome.ERROR, f"Your code raised {_one_line(error)}{_where(error)}{_example(error)}"
+
+
+def is_stub(error: NotImplementedError) -> bool:
+    """Raised by a `raise NotImplementedError` of the learner's file, and not by a library that lacks something."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return _is_learners(last.filename) and "NotImplementedError" in (last.line or "")
 
 
 def _one_line(error: BaseException) -> str:

@@ -58,6 +58,14 @@ def test_a_stub_is_not_started(tmp_path):
     assert judge(error, error) == (Outcome.NOT_STARTED, "step 1: write it")
 
 
+def test_a_library_that_lacks_something_is_no_stub(tmp_path):
+    error = raised_by(tmp_path, "import torch\ndef answer(x):\n    return torch.nn.Module()(x)\n")
+    assert isinstance(error, NotImplementedError)
+    outcome, message = judge(error, error)
+    assert outcome is Outcome.ERROR
+    assert "step1_model.py:3" in message
+
+
 def test_a_mismatch_is_a_failure_with_the_smallest_case():
     error = Mismatch(did="a", wanted="b", got="c", look="d")
     error.add_note("Falsifying example: test_x(\n    student=student,\n    n=3,\n    data=data(...),\n)")
