@@ -1,0 +1,402 @@
+"""Step 4, graded: a model that scores the next token becomes a model that writes. 15 points."""
+
+import math
+import random
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grader.expect import expect, expect_equal, expect_raises, expect_tensor, show
+from grader.probe import points, probe
+from lab.toys import calls, oracles
+from lab.toys.words import word_tokenizer
+
+SPECIAL = 3  # ids 0, 1, 2 of the toy tokenizer are <pad>, <unk>, <eos>; word number i is token 3 + i
+
+
+@probe
+def written(student, model, ids, options, device="cpu"):
+    """model: the name of a toy and its arguments. Returns the text, and the prompt's tensor as it is afterwards."""
+    name, arguments = model
+    prompt = ids.clone().to(device)
+    output = student.generate(getattr(oracles, name)(**arguments).to(device), prompt, **options)
+    return {"output": output, "device": output.device.type, "prompt": prompt}
+
+
+@probe
+def sampled(student, table, ids, options, seeds):
+    """One call after another, with the seeded generators in turn (None: no generator)."""
+    model = oracles.BigramLM(table)
+    generators = {seed: torch.Generator().manual_seed(seed) for seed in seeds if seed is not None}
+    return [student.generate(model, ids.clone(), generator=generators.get(seed), **options) for seed in seeds]
+
+
+@probe
+def watched(student, table, ids, options, training):
+    model = oracles.Observer(oracles.BigramLM(table)).train(training)
+    with torch.enable_grad():  # puts back what it found, whatever happens inside
+        output = student.generate(model, ids.clone(), **options)
+        gradients = torch.is_grad_enabled()
+    return {
+        "calls": model.calls,
+        "modes": [part.training for part in model.modules()],
+        "gradients_after": gradients,
+        "frozen": sum(not weights.requires_grad for weights in model.parameters()),
+        "tracked": output.requires_grad,
+    }
+
+
+@probe
+def completed(student, words, factor, prompt, options, device):
+    tokenizer = oracles.EncodeOnly(word_tokenizer(words))
+    model = oracles.ChecksumLM(len(words) + 3, factor, limit=options["block_size"]).to(device)
+    return student.complete(model, tokenizer, prompt, **options)
+
+
+@probe
+def completed_twice(student, words, table, prompt, options, seeds):
+    """`complete` with its own defaults but for `options`, with freshly seeded generators."""
+    model, tokenizer = oracles.BigramLM(table), word_tokenizer(words)
+    return [
+        student.complete(model, tokenizer, prompt, generator=torch.Generator().manual_seed(seed), **options)
+        for seed in seeds
+    ]
+
+
+@probe
+def lengths_seen_by_complete(student, words, prompt):
+    size = len(words) + 3
+    table = torch.zeros(size, size)
+    table[:, :3] = -1e4  # never a special token: every token written is a word
+    model = oracles.Observer(oracles.BigramLM(table))
+    text = student.complete(model, word_tokenizer(words), prompt)
+    return {"text": text, "lengths": [call["length"] for call in model.calls]}
+
+
+@probe
+def error_of_generate(student, ids, options):
+    model = oracles.BigramLM(torch.eye(9))
+    return calls.raised(lambda: student.generate(model, ids, **options))
+
+
+@probe
+def error_of_complete(student, words, prompt, options):
+    model = oracles.BigramLM(torch.eye(len(words) + 3))
+    return calls.raised(lambda: student.complete(model, word_tokenizer(words), prompt, **options))
+
+
+def _prompt(batch, length, vocab_size):
+    return torch.randint(vocab_size, (batch, length))
+
+
+def _field(evidence, name):
+    return evidence.get(name) if isinstance(evidence, dict) else None
+
+
+# -- the text
+
+
+@points(3, step=4, hint="What do you crop: the text, or what the model is shown of it?", timeout=60)
+@given(
+    prompts=st.integers(1, 12).flatmap(
+        lambda n: st.lists(st.lists(st.integers(0, 10), min_size=n, max_size=n), min_size=1, max_size=3)
+    ),
+    block_size=st.integers(1, 10),
+    new=st.integers(0, 9),
+    factor=st.integers(2, 999),
+)
+def test_greedy_text_is_exact(student, device, prompts, block_size, new, factor):
+    """At temperature 0 the likeliest token follows, for a model shown exactly the last `block_size` tokens.
+
+    The result is the whole prompt and the new tokens after it, also where the prompt is longer than the model reads.
+    """
+    batch, length = len(prompts), len(prompts[0])
+    options = {"max_new_tokens": new, "temperature": 0, "block_size": block_size}
+    model = ["ChecksumLM", {"vocab_size": 11, "factor": factor, "limit": block_size}]
+    found = written(student, model, torch.tensor(prompts), options, device)
+    wanted = [_greedy(row, new, block_size, factor) for row in prompts]
+    did = f"generate from {show(prompts)}, {_written(options)}."
+    look = "the prompt stays whole in the result: crop only what the model is shown, input_ids[:, -block_size:]."
+    output = expect_tensor(_field(found, "output"), (batch, length + new), did=did, look=look, dtype=torch.int64)
+    expect_equal(output[:, :length].tolist(), prompts, did=did + " The prompts in the result:", look=look)
+    look = "the last position's logits, logits[:, -1], their argmax, and the window: the last block_size tokens."
+    expect_equal(output[:, length:].tolist(), [r[length:] for r in wanted], did=did + " The new tokens:", look=look)
+    look = "the new tokens belong where the prompt is."
+    expect_equal(_field(found, "device"), device, did=did + " The result is on:", look=look)
+
+
+def _greedy(row, new, block_size, factor):
+    row = list(row)
+    for _ in range(new):
+        row.append(oracles.checksum(row[-block_size:], 11, factor))
+    return row
+
+
+@points(0.5, step=4, hint="Do you write into the caller's tensor?")
+def test_the_prompt_is_left_alone(student):
+    """The caller's tensor is the same afterwards, and with max_new_tokens=0 the result equals it."""
+    prompt = _prompt(2, 5, 7)
+    for new in (0, 6):
+        model = ["ChecksumLM", {"vocab_size": 7, "factor": 31, "limit": 4}]
+        found = written(student, model, prompt, {"max_new_tokens": new, "block_size": 4})
+        did = f"generate from {show(prompt.tolist())}, max_new_tokens={new}, block_size=4."
+        after = expect_tensor(_field(found, "prompt"), (2, 5), did=did + " Your input_ids:", look="in-place changes.")
+        look = "make a new tensor with torch.cat; do not write into input_ids."
+        expect_equal(after.tolist(), prompt.tolist(), did=did + " input_ids afterwards:", look=look)
+        look = "T + max_new_tokens tokens, int64, the prompt first."
+        output = expect_tensor(_field(found, "output"), (2, 5 + new), did=did, look=look, dtype=torch.int64)
+        expect_equal(output[:, :5].tolist(), prompt.tolist(), did=did + " The prompts in the result:", look=look)
+
+
+@points(0.5, step=4, hint="Should generate know what an end-of-text token is?")
+def test_it_never_stops_early(student):
+    """Whatever token comes, `generate` writes on: it always gives max_new_tokens tokens."""
+    for token in (0, 1, 2, 50_256):
+        model = ["FavouriteLM", {"vocab_size": 50_257, "token": token}]
+        found = written(student, model, torch.tensor([[5, 6]]), {"max_new_tokens": 4, "temperature": 0})
+        did = f"generate, max_new_tokens=4, temperature=0, from a model that always thinks token {token} likeliest."
+        look = "no token ends the text: leave out any check for an end-of-text token."
+        output = expect_tensor(_field(found, "output"), (1, 6), did=did, look=look)
+        expect_equal(output[0, 2:].tolist(), [token] * 4, did=did + " The new tokens:", look=look)
+
+
+# -- chance
+
+
+ROWS = 20_000  # prompts that end in each token of the vocabulary
+
+
+@points(2.5, step=4, hint="softmax of what, exactly: logits times the temperature, or divided by it?")
+def test_tokens_come_as_often_as_they_should(student):
+    """Each row draws from softmax(last logits / temperature), its own logits: the shares are checked.
+
+    By chance a share is off far enough less than once in 10^8 runs (Chernoff's bound for every share).
+    """
+    table, prompt = _world()
+    for temperature in (0.5, 1.0, 2.0):
+        options = {"max_new_tokens": 1, "temperature": temperature}
+        (output,) = _sampled(student, table, prompt, options, [None])
+        did = f"generate, temperature={temperature}, from {len(prompt)} prompts at once, {ROWS} ending in each of "
+        did += f"{len(table)} tokens; which tokens came next?"
+        _check_shares(output[:, -2], output[:, -1], (table / temperature).softmax(-1), did)
+
+
+@points(1.5, step=4, hint="Where does the token that was drawn go?")
+def test_each_row_goes_on_from_its_own_token(student):
+    """What a row drew is what the model sees next: the second and third new tokens follow the one before them.
+
+    By chance a share is off far enough less than once in 10^8 runs (Chernoff's bound for every share).
+    """
+    table, prompt = _world()
+    (output,) = _sampled(student, table, prompt, {"max_new_tokens": 3, "temperature": 1.5}, [random.randrange(10**6)])
+    for step in (2, 3):
+        did = f"generate, max_new_tokens=3, temperature=1.5, from {len(prompt)} prompts at once, with a generator; "
+        did += f"new token {step}, after each token that came before it:"
+        at = prompt.size(1) + step - 1
+        _check_shares(output[:, at - 1], output[:, at], (table / 1.5).softmax(-1), did)
+    first, third = output[:, prompt.size(1)], output[:, -1]
+    did = "generate as above; the third new token, after each first new token:"
+    _check_shares(first, third, torch.matrix_power((table / 1.5).softmax(-1), 2), did)
+
+
+def _world():
+    """A table of logits that spread from -1.5 to 1.5 in every row, and prompts (5 * ROWS, 2)."""
+    table = torch.stack([torch.linspace(-1.5, 1.5, 5, dtype=torch.float64)[torch.randperm(5)] for _ in range(5)])
+    table += 0.2 * torch.rand(5, 5)
+    last = torch.arange(5).repeat(ROWS)
+    return table.float(), torch.stack([(last + 1 + torch.randint(4, last.shape)) % 5, last], 1)
+
+
+def _sampled(student, table, prompt, options, seeds):
+    """The texts of one call for each seed, checked for shape and for tokens that there are."""
+    shape = (len(prompt), prompt.size(1) + options.get("max_new_tokens", 100))
+    did = f"generate({_written(options)}) from {len(prompt)} prompts of {prompt.size(1)} tokens."
+    found = sampled(student, table, prompt, options, seeds)
+    found = found if isinstance(found, list) and len(found) == len(seeds) else [None] * len(seeds)
+    for output in found:
+        look = "one new token a row and step: (B, T) becomes (B, T + max_new_tokens)."
+        expect_tensor(output, shape, did=did, look=look, dtype=torch.int64)
+        strange = output[(output < 0) | (output >= len(table))].tolist()[:3]
+        look = "the axis: the last one of the logits is the vocabulary."
+        expect(not strange, did=did, wanted=f"tokens below {len(table)}", got=f"the tokens {strange}", look=look)
+    return found
+
+
+def _check_shares(before, after, wanted, did):
+    """Of the rows with `before` = i, a share of wanted[i, j] has `after` = j.
+
+    P(a share q of n draws where p is true) <= exp(-n KL(q, p)) on either side (Hoeffding 1963, theorem 1). There are
+    25 shares a check and at most 6 checks a run of this suite: each gets 10^-8 / 300, counting both sides.
+    """
+    allowed = math.log(300 / 1e-8)
+    wanted, rows = wanted.double(), []
+    for i, j in torch.cartesian_prod(torch.arange(5), torch.arange(5)).tolist():
+        n = int((before == i).sum())
+        if n == 0:
+            continue
+        q, p = float((after[before == i] == j).double().mean()), float(wanted[i, j])
+        if n * _divergence(q, p) > allowed:
+            rows.append(f"{f'{i} then {j}':>12}  {p:>12.3f}  {q:>12.3f}")
+    head = f"{'':>12}  {'expected':>12}  {'got':>12}"
+    expect(
+        not rows,
+        did=did,
+        wanted="shares of softmax(logits / temperature), up to chance",
+        got="\n".join([f"{len(rows)} of 25 shares are off by more than chance can do:", head, *rows[:5]]),
+        look="softmax over the vocabulary of each row's last logits / temperature, and one draw for each row.",
+    )
+
+
+def _divergence(q, p):
+    """KL(q, p) of two coins, in nats."""
+    return sum(a * math.log(a / b) for a, b in ((q, p), (1 - q, 1 - p)) if a > 0)
+
+
+@points(1.5, step=4, hint="Which random generator does the draw use?")
+def test_a_generator_makes_it_repeatable(student):
+    """The same generator state gives the same text, whatever torch's global seed; another seed gives another.
+
+    A generator moves on from call to call, and without one the global state decides.
+    120 tokens agree by chance less than once in 10^20 runs.
+    """
+    table, prompt = torch.rand(8, 8), _prompt(3, 2, 8)
+    seed, options = random.randint(1, 10**6), {"max_new_tokens": 40, "temperature": 2.0}
+    first, second = _sampled(student, table, prompt, options, [seed, seed])
+    (again,) = _sampled(student, table, prompt, options, [seed])
+    (other,) = _sampled(student, table, prompt, options, [seed + 1])
+    plain = _sampled(student, table, prompt, options, [None, None])
+    did = f"generate with torch.Generator().manual_seed({seed}), twice from the start, at other global seeds."
+    look = "hand `generator` to torch.multinomial; do not seed anything yourself."
+    expect_equal(again[0].tolist(), first[0].tolist(), did=did + " The second text:", look=look)
+    expect_equal(again.tolist(), first.tolist(), did=did, look=look)
+    for left, right, what in (
+        (first, other, f"two generators, seeded with {seed} and {seed + 1}"),
+        (first, second, "one generator, used for two calls"),
+        (*plain, "no generator, for two calls"),
+    ):
+        got = f"the same text twice: {show(left[0].tolist())}"
+        same = left.tolist() == right.tolist()
+        expect(not same, did=f"generate with {what}.", wanted="two different texts", got=got, look=look)
+
+
+# -- housekeeping
+
+
+@points(2, step=4, hint="In which mode was the model when you got it?")
+def test_no_gradients_no_dropout_and_the_mode_restored(student):
+    """While it writes, dropout is off and no gradients are tracked; afterwards everything is as it was.
+
+    Sampling happens in the middle of a training run: a model left in eval mode trains on without dropout.
+    """
+    for training in (True, False):
+        mode = "train" if training else "eval"
+        found = watched(student, torch.rand(6, 6), _prompt(2, 3, 6), {"max_new_tokens": 5}, training)
+        did = f"generate, max_new_tokens=5, with a model in {mode} mode."
+        seen = _field(found, "calls") or []
+        for name, look in (
+            ("dropout", "model.eval() before you ask the model."),
+            ("gradients", "torch.no_grad(), around the loop or as a decorator."),
+        ):
+            number = sum(bool(_field(call, name)) for call in seen)
+            got = f"{name} in {number} of {len(seen)} calls"
+            expect(bool(seen) and not number, did=did, wanted=f"no {name} while it writes", got=got, look=look)
+        modes = _field(found, "modes")
+        expect(
+            isinstance(modes, list) and set(modes) == {training},
+            did=did,
+            wanted=f"the model and all its parts in {mode} mode afterwards",
+            got=f"the other mode in {sum(m is not training for m in modes or [])} of {len(modes or [])} parts",
+            look="keep model.training before model.eval(), and give it to model.train(...) at the end.",
+        )
+        did += " Are gradients tracked again afterwards?"
+        look = "torch.no_grad() as a block or decorator puts things back by itself."
+        expect_equal(_field(found, "gradients_after"), True, did=did, look=look)
+        expect_equal(_field(found, "tracked"), False, did="generate: output.requires_grad", look="torch.no_grad().")
+        did = "generate: weights of the model that can no longer be trained afterwards."
+        expect_equal(_field(found, "frozen"), 0, did=did, look="leave requires_grad alone: torch.no_grad() is enough.")
+
+
+@points(1, step=4, hint="What are the defaults in the contract?")
+def test_the_defaults(student):
+    """By default: 100 new tokens, temperature 0.8, and 256 tokens shown to the model; the same for `complete`."""
+    table, seed = torch.rand(11, 11) * 3, random.randint(1, 10**6)
+    prompt = _prompt(2, 3, 11)
+    (plain,) = _sampled(student, table, prompt, {}, [seed])
+    given = {"max_new_tokens": 100, "temperature": 0.8}
+    (spelt,) = _sampled(student, table, prompt, given, [seed])
+    did = "generate with the defaults, and with max_new_tokens=100, temperature=0.8, from the same generator state."
+    expect_equal(plain.tolist(), spelt.tolist(), did=did + " The first text:", look="the defaults.")
+    length = random.randint(240, 260)
+    found = watched(student, table, _prompt(1, length, 6), {"max_new_tokens": 20}, False)
+    seen = [_field(call, "length") for call in _field(found, "calls") or []]
+    did = f"generate, max_new_tokens=20, from a prompt of {length} tokens. The longest text the model was shown:"
+    expect_equal(max(seen, default=0), 256, did=did, look="block_size=256 by default.")
+    words = [f"w{i}" for i in range(8)]
+    found = lengths_seen_by_complete(student, words, " ".join(random.choices(words, k=length)))
+    seen = [n for n in _field(found, "lengths") or [] if isinstance(n, int)]
+    did = f"complete with the defaults, from a prompt of {length} tokens."
+    look = "the defaults of complete, and that they reach generate."
+    expect_equal(max(seen, default=0), 256, did=did + " The longest text the model was shown:", look=look)
+    count = len(str(_field(found, "text")).split())
+    expect_equal(count, length + 100, did=did + " Words in the text:", look=look)
+    plain, spelt = (completed_twice(student, words, table, "w1", options, [seed]) for options in ({}, given))
+    did = "complete with the defaults, and with max_new_tokens=100, temperature=0.8, from the same generator state."
+    expect_equal(plain, spelt, did=did + " The first text:", look=look)
+
+
+@points(1, step=4, hint="Which arguments make no sense, and does the caller hear of it?")
+def test_senseless_arguments_are_refused(student):
+    """A negative temperature, a negative max_new_tokens and an empty prompt raise ValueError, in `complete` too."""
+    words, ids = [f"w{i}" for i in range(6)], _prompt(2, 3, 9)
+    look = "check the arguments first, and raise ValueError."
+    for options in ({"temperature": -random.randint(1, 20) / 10}, {"max_new_tokens": -random.randint(1, 5)}):
+        call = _written(options)
+        expect_raises(error_of_generate(student, ids, options), did=f"generate(model, ids, {call})", look=look)
+        expect_raises(error_of_complete(student, words, "w1 w2", options), did=f"complete(..., {call})", look=look)
+    for options in ({"temperature": 0}, {}):
+        call = _written(options)
+        did = f"generate(model, input_ids of shape (2, 0), {call})"
+        expect_raises(error_of_generate(student, ids[:, :0], options), did=did, look=look)
+        did = f"complete(model, tokenizer, '', {call})"
+        expect_raises(error_of_complete(student, words, "", options), did=did, look=look)
+
+
+# -- words
+
+
+@points(1.5, step=4, hint="What does tokenizer.decode do with special tokens unless told otherwise?")
+def test_complete_goes_on_with_a_text(student, device):
+    """`complete` encodes the prompt with tokenizer.encode and returns prompt and continuation as one text.
+
+    Special tokens are left out of it. The arguments mean what they mean in `generate`.
+    """
+    words = [f"w{i}" for i in range(6)]
+    specials = 0
+    while specials < 3:  # go on until the model has written some special tokens
+        factor, block_size, new = random.randint(2, 999), random.randint(2, 6), random.randint(12, 20)
+        ids = [random.randint(SPECIAL, 8) for _ in range(random.randint(1, 9))]
+        prompt = " ".join(words[token - SPECIAL] for token in ids)
+        text = list(ids)
+        for _ in range(new):
+            text.append(oracles.checksum(text[-block_size:], len(words) + SPECIAL, factor))
+        specials += sum(token < SPECIAL for token in text)
+        wanted = " ".join(words[token - SPECIAL] for token in text if token >= SPECIAL)
+        options = {"max_new_tokens": new, "temperature": 0, "block_size": block_size}
+        found = completed(student, words, factor, prompt, options, device)
+        did = f"complete(model, tokenizer, {prompt!r}, {_written(options)})"
+        look = "tokenizer.encode, a batch of one row, generate with all the arguments, "
+        look += "tokenizer.decode(..., skip_special_tokens=True)."
+        expect_equal(found, wanted, did=did, look=look)
+    table, seed = torch.rand(9, 9) * 2, random.randint(1, 10**6)
+    for options in ({"max_new_tokens": 30}, {"max_new_tokens": 30, "temperature": 3.0}):
+        texts = completed_twice(student, words, table, "w1 w2", options, [seed, seed, seed + 1])
+        first, again, other = texts if isinstance(texts, list) and len(texts) == 3 else [None] * 3
+        did = f"complete('w1 w2', {_written(options)}) with generators seeded {seed}, {seed} and {seed + 1}."
+        expect_equal(again, first, did=did + " The second text:", look="hand `generator` on to generate.")
+        got = f"the same text for another seed: {show(first)}"
+        expect(other != first, did=did, wanted="another text for another seed", got=got, look="generator, temperature.")
+
+
+def _written(options):
+    return ", ".join(f"{name}={value}" for name, value in options.items())
