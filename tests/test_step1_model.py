@@ -60,7 +60,8 @@ def keeps_config(student, config):
 
 @probe
 def count(student, config):
-    return sum(weight.numel() for weight in student.TinyGPT(student.TinyGPTConfig(**config)).parameters())
+    model = student.TinyGPT(student.TinyGPTConfig(**config))
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
 @probe
@@ -78,10 +79,10 @@ def row_edited(student, config, seed, ids, token, factor, shift, stage="fresh"):
         model(ids, labels=ids)[1].backward()
         torch.optim.AdamW(model.parameters(), lr=0.01).step()
     if stage == "reload":
-        saved, model = model.state_dict(), shaken(student, config, seed + 1)
-        model.load_state_dict(saved)
+        state, model = model.state_dict(), shaken(student, config, seed + 1)
+        model.load_state_dict(state)
     size = config["vocab_size"]
-    tables = [w for w in model.parameters() if w.dim() == 2 and max(w.shape) >= size]
+    tables = [w for w in model.parameters() if w.requires_grad and w.dim() == 2 and max(w.shape) >= size]
     with torch.no_grad():
         before = model(ids)[0]
         for table in tables:
@@ -113,7 +114,7 @@ def slopes(student, config, seed, ids):
 @probe
 def two_passes(student, config, seed, ids, train):
     model = shaken(student, config, seed).train(train)
-    return {"first": model(ids)[0], "second": model(ids)[0]}
+    return {"first": model(ids)[0], "second": model(ids)[0], "eval": model.eval()(ids)[0]}
 
 
 @probe
@@ -201,7 +202,7 @@ def parts(evidence, *keys):
 
 def counted(student, **config):
     got = count(student, config)
-    did, look = f"counted the parameters of TinyGPT(TinyGPTConfig(**{config}))", "parameters()"
+    did, look = f"counted the trained parameters of TinyGPT(TinyGPTConfig(**{config}))", "parameters()"
     expect(type(got) is int, did=did, wanted="a number", got=str(got), look=look)
     return got
 
@@ -241,7 +242,7 @@ def test_every_position_scores_every_token(student, data):
 @points(2, step=1, hint="Which two tables of 50,257 x 192 numbers can be one and the same?")
 def test_the_lessons_model_has_12_million_parameters(student):
     """With the default sizes there are 12,368,064 parameters; without biases or a position table a few less."""
-    got, did = counted(student), "counted the parameters of TinyGPT(TinyGPTConfig())"
+    got, did = counted(student), "counted the trained parameters of TinyGPT(TinyGPTConfig())"
     look = "the width of the MLP (4 * n_embd = 768), the layers, the tables"
     if 21_800_000 < got < 22_300_000:
         look = "the head: it has a table of its own; tie it to the token embedding (one tensor, used twice)"
@@ -369,7 +370,7 @@ def test_the_number_of_heads_matters(student):
 @points(2.5, step=1, hint="Which label do the logits at position t have to predict?")
 def test_the_loss_is_next_token_cross_entropy(student, device):
     """The logits at t are scored against the label at t + 1, and the loss is the mean over all that are scored."""
-    for B, T in ((2, 2), (draw(2, 3), draw(5, 9))):
+    for B, T in ((draw(2, 3), draw(5, 9)), (2, 2)):
         ids, labels = torch.randint(37, (B, T)), torch.randint(37, (B, T))
         labels[0, 1], labels[-1, -1] = 0, 36  # the first and the last token of the vocabulary are like any other
         got = answer(student, tiny(), draw(0, 10**6), ids, labels, device)
@@ -494,11 +495,15 @@ def test_dropout_is_on_in_training_only(student):
         mode = "train" if train else "eval"
         did = f"ran the same batch twice in {mode} mode with dropout={dropout}"
         look = "nn.Dropout(config.dropout) modules follow train() and eval(); a function must be told self.training"
-        one, two = parts(two_passes(student, tiny(dropout=dropout), seed, ids, train), "first", "second")
-        one = expect_tensor(one, (2, 9, 37), did=did, look=look)
-        two = expect_tensor(two, (2, 9, 37), did=did, look=look)
+        got = two_passes(student, tiny(dropout=dropout), seed, ids, train)
+        one, two, after = (
+            expect_tensor(x, (2, 9, 37), did=did, look=look) for x in parts(got, "first", "second", "eval")
+        )
         wanted, got = ("different logits", "the same") if differ else ("the same logits twice", "different ones")
         expect((share(one, two) > MOVED) == differ, did=did, wanted=wanted, got=got, look=look)
+        if not differ:
+            did = f"ran one batch in {mode} mode and in eval mode with dropout={dropout}"
+            expect_close(one, after, did=did, look="a layer other than dropout that behaves differently in training")
 
 
 @points(0.5, step=1, hint="Is everything that the model needs in its state_dict?")

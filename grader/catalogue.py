@@ -1,0 +1,49 @@
+"""The catalogue: what learners get wrong, as edits of the solutions, and correct modules written another way.
+
+grader/mistakes/step1_model.toml      [[mistake]] id, says, caught_by, message, old, new
+grader/variants/step1_model/*.py      whole modules, each of which must get full points
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.steps import Step
+
+HERE = Path(__file__).resolve().parent
+
+
+class CatalogueError(ValueError):
+    """An entry of the catalogue does not fit the solution that it edits."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake: an edit of the solution, what it is, the graded test that must catch it, words of its message."""
+
+    id: str
+    says: str
+    caught_by: str
+    message: str
+    old: str
+    new: str
+
+    def apply(self, source: str) -> str:
+        """The solution's source with the mistake in it. Raises CatalogueError unless `old` is there exactly once."""
+        if (found := source.count(self.old)) != 1:
+            raise CatalogueError(f"mistake {self.id!r}: its old text occurs {found} times in the solution, not once")
+        return source.replace(self.old, self.new)
+
+
+def mistakes(step: Step) -> list[Mistake]:
+    """The catalogued mistakes of a step. Raises CatalogueError if two have the same id, TypeError on odd keys."""
+    with (HERE / "mistakes" / f"{step.module}.toml").open("rb") as file:
+        found = [Mistake(**entry) for entry in tomllib.load(file)["mistake"]]
+    if len({mistake.id for mistake in found}) < len(found):
+        raise CatalogueError(f"two mistakes of {step.module} have the same id")
+    return found
+
+
+def variants(step: Step) -> list[Path]:
+    """The correct modules of a step that are written another way."""
+    return sorted((HERE / "variants" / step.module).glob("*.py"))
