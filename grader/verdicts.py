@@ -1,13 +1,16 @@
 """A verdict for every graded test, told from how the test ended."""
 
 import enum
+import inspect
 import linecache
 import re
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis.errors import FlakyFailure
 
 from grader.evidence import BadEvidence
 from grader.expect import Mismatch
@@ -23,7 +26,25 @@ class Outcome(enum.StrEnum):
     ERROR = "error"
     IMPORT_ERROR = "does not import"
     TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    CRASHED = "crashed"
     UNGRADABLE = "ungradable"
+
+
+class SubmissionError(Exception):
+    """What a sandboxed probe ended with, told to the learner: an error of their code, or evidence that is not plain."""
+
+    def __init__(self, outcome: Outcome, message: str):
+        super().__init__(message)
+        self.outcome = outcome
+
+
+class SubmissionEnded(BaseException):
+    """A probe ended in a way that no other input would mend. Not an Exception, so that Hypothesis does not try one."""
+
+    def __init__(self, outcome: Outcome, message: str):
+        super().__init__(message)
+        self.outcome = outcome
 
 
 @dataclass(frozen=True)
@@ -45,15 +66,24 @@ class Verdict:
         return self.points if self.outcome is Outcome.PASSED else 0.0
 
 
+def title_of(test: Callable[..., object]) -> str:
+    """What a graded test requires: the first paragraph of its docstring, on one line."""
+    return " ".join((inspect.getdoc(test) or "").split("\n\n")[0].split())
+
+
 def judge(error: BaseException | None, raised: BaseException | None) -> tuple[Outcome, str]:
     """The outcome and the learner's message. `raised` is what last left a probe: that error is the student's."""
     if error is None:
         return Outcome.PASSED, ""
+    if isinstance(error, SubmissionError | SubmissionEnded):
+        return error.outcome, str(error) + _example(error)
     if isinstance(error, pytest.fail.Exception) and "Timeout" in str(error):
-        seconds = re.search(r"[\d.]+", str(error))
-        return Outcome.TIMED_OUT, f"It did not finish within {seconds.group() if seconds else 'the allowed'} seconds."
+        return Outcome.TIMED_OUT, too_late(error)
     if isinstance(error, Mismatch):
         return Outcome.FAILED, str(error) + _example(error)
+    if isinstance(error, FlakyFailure):  # Hypothesis asked twice and got two answers
+        outcome, message = judge(error.exceptions[0], error.exceptions[0])
+        return outcome, f"{message}\nAsked again with the same input, your code did something else: is it random?"
     if error is not raised:
         return Outcome.UNGRADABLE, f"The suite itself failed, not your code: {_one_line(error)}"
     if isinstance(error, NotImplementedError) and is_stub(error):
@@ -64,6 +94,12 @@ def judge(error: BaseException | None, raised: BaseException | None) -> tuple[Ou
     if isinstance(error, BadEvidence):
         return Outcome.FAILED, f"Your code returned something that is not plain data: {error}"
     return Outcome.ERROR, f"Your code raised {_one_line(error)}{_where(error)}{_example(error)}"
+
+
+def too_late(error: BaseException) -> str:
+    """The learner's message for a timeout of pytest-timeout."""
+    seconds = re.search(r"[\d.]+", str(error))
+    return f"It did not finish within {seconds.group() if seconds else 'the allowed'} seconds."
 
 
 def is_stub(error: NotImplementedError) -> bool:
@@ -107,6 +143,6 @@ def _example(error: BaseException) -> str:
         if found := re.match(r"[\w ]+: \w+\(\n(.*)\)$", note, re.DOTALL):
             arguments = [line.strip().rstrip(",") for line in found.group(1).splitlines()]
             drawn = [a for a in arguments if not a.startswith("student=") and not a.endswith("data(...)")]
-            drawn += [re.sub(r"Draw \d+(?: \((.*?)\))?: ", r"\1=", n) for n in notes if n.startswith("Draw ")]
+            drawn += [re.sub(r"Draw \d+ \((.*?)\): ", r"\1=", n) for n in notes if re.match(r"Draw \d+ \(", n)]
             return f"\nSmallest failing case found: {', '.join(drawn)}" if drawn else ""
     return ""

@@ -30,8 +30,8 @@ def build_dataset(texts: Dataset, tokenizer, block_size: int = 256) -> Dataset:
     """Filter, tokenize and cut up a corpus.
 
     texts: has a "text" column; any other is left behind. Returns a dataset whose only column is "input_ids", an int64
-    tensor (block_size,) a row. Raises ValueError if block_size < 1, and if there is no full block: the message then says
-    how many tokens are left after filtering.
+    tensor (block_size,) a row. Raises ValueError if block_size < 1, and if there is no full block: the message then
+    says how many tokens are left after filtering.
     """
     _check_block_size(block_size)
     kept = keep_long_texts(texts).select_columns("text")

@@ -4,7 +4,7 @@ import random
 
 import datasets
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from grader.expect import expect, expect_equal, expect_raises, expect_tensor, show
@@ -76,6 +76,8 @@ def epochs_of(student, rows, options, epochs, disturbance):
 
 
 @points(2, step=2, hint="What is left of the text after .strip(), and is the comparison strict?")
+@example(min_chars=None, texts=[(over, "x", " ", "\n") for over in (-50, -1, 0, 1, 40)])
+@example(min_chars=7, texts=[(over, "x y", "", " " * 9) for over in (2, 1, 0, -1, -7)])
 @given(
     min_chars=st.sampled_from([None, 1, 5, 12]),
     texts=st.lists(
@@ -87,6 +89,7 @@ def test_only_long_texts_are_kept(student, min_chars, texts):
 
     Order and the other columns stay as they are.
     """
+    torch.manual_seed(len(texts))  # the same example, the same run
     limit = 50 if min_chars is None else min_chars
     rows = []
     for i, (over, filling, left, right) in enumerate(texts):
@@ -120,6 +123,9 @@ def test_only_long_texts_are_kept(student, min_chars, texts):
 
 
 @points(3, step=2, hint="Are the tokens of all texts in one list before you cut?")
+@example(lengths=[1, 2], block_size=5)
+@example(lengths=[5, 3, 9, 2], block_size=4)
+@example(lengths=[2, 0, 2], block_size=2)
 @given(
     lengths=st.lists(st.integers(0, 9), min_size=1, max_size=6),
     block_size=st.integers(1, 12),
@@ -133,6 +139,9 @@ def test_tokens_end_to_end_in_blocks(student, lengths, block_size):
 
 
 @points(1, step=2, hint="How many whole blocks are there in exactly 3 * block_size tokens? In block_size - 1?")
+@example(n_texts=1, block_size=4, n_blocks=3, over=0)
+@example(n_texts=2, block_size=3, n_blocks=2, over=-1)
+@example(n_texts=1, block_size=5, n_blocks=1, over=-1)
 @given(
     n_texts=st.integers(1, 4),
     block_size=st.integers(2, 8),
@@ -153,6 +162,7 @@ def test_a_long_text_is_cut_up_whole(student):
 
 
 def _check_chunks(student, lengths, block_size):
+    torch.manual_seed(block_size)  # the same example, the same run
     words = [f"w{i}" for i in range(sum(lengths))]
     texts, start = [], 0
     for n in lengths:
@@ -328,9 +338,13 @@ def test_a_corpus_without_a_full_block_says_so(student):
 
 
 @points(1, step=2, hint="What happens to the rows that do not fill a batch?")
+@example(n_rows=37, batch_size=None, shuffle=True)
+@example(n_rows=8, batch_size=4, shuffle=True)
+@example(n_rows=9, batch_size=4, shuffle=False)
 @given(n_rows=st.integers(1, 40), batch_size=st.sampled_from([None, 1, 4, 7, 16, 64]), shuffle=st.booleans())
 def test_every_row_comes_once_an_epoch(student, n_rows, batch_size, shuffle):
     """Batches are {"input_ids": (B, T)} of int64, 16 rows unless told otherwise; the last one may be smaller."""
+    torch.manual_seed(n_rows)  # the same example, the same run
     rows = [[10 * i, 10 * i + 1, 10 * i + 2] for i in range(n_rows)]
     options = {"shuffle": shuffle} | ({} if batch_size is None else {"batch_size": batch_size})
     (batches,) = _epochs(epochs_of(student, rows, options, 1, 7), 1)

@@ -1,6 +1,9 @@
 """From the way a test ended to its outcome and the learner's message."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 
 from grader.evidence import BadEvidence
 from grader.expect import Mismatch
@@ -70,9 +73,26 @@ def test_a_mismatch_is_a_failure_with_the_smallest_case():
     error = Mismatch(did="a", wanted="b", got="c", look="d")
     error.add_note("Falsifying example: test_x(\n    student=student,\n    n=3,\n    data=data(...),\n)")
     error.add_note("Draw 1 (size): 5")
+    error.add_note("Draw 2: 6")
     outcome, message = judge(error, None)
     assert outcome is Outcome.FAILED
     assert message.endswith("Smallest failing case found: n=3, size=5")
+
+
+def test_an_answer_that_changes_is_the_students_failure():
+    answers = iter([1, 2, 3, 4, 5] + [0] * 1000)
+
+    @given(n=st.integers())
+    def asked(student, n):
+        if next(answers) > 3:
+            raise Mismatch(did="a", wanted="b", got="c", look="d")
+
+    with pytest.raises(FlakyFailure) as caught:
+        asked(None)
+    outcome, message = judge(caught.value, None)
+    assert outcome is Outcome.FAILED
+    assert message.startswith("We did:    a")
+    assert "is it random?" in message
 
 
 def test_a_timeout_says_how_long():
