@@ -1,0 +1,7 @@
+"""hanging: never comes out of its import
+
+Ends: timed out
+"""
+
+while True:
+    pass
