@@ -16,7 +16,7 @@ from grader import hooks, scoreboard
 from grader.inprocess import from_package
 from grader.probe import Student
 from grader.steps import BY_NUMBER, STEPS, Step
-from grader.verdicts import Outcome, Verdict, judge
+from grader.verdicts import Outcome, Verdict, judge, title_of
 
 VERDICTS = pytest.StashKey[dict[str, Verdict]]()
 STUDENTS = pytest.StashKey[dict[int, Student]]()
@@ -140,12 +140,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         test=item.nodeid.rsplit("/", 1)[-1].partition("::")[2],
         step=mark.kwargs["step"],
         points=mark.kwargs["value"],
-        title=" ".join((inspect.getdoc(item.function) or "").split("\n\n")[0].split()),  # type: ignore[attr-defined]
+        title=title_of(item.function),  # type: ignore[attr-defined]
         hint=mark.kwargs["hint"],
         outcome=result,
         message=message,
         output=report.capstdout + report.capstderr,
         seconds=call.duration,
+        line=item.location[1] or 0,
     )
     _record(item, verdict)
     report.graded = result  # type: ignore[attr-defined]
@@ -176,7 +177,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     verdicts = config.stash[VERDICTS]
     if not verdicts:
         return
-    results = scoreboard.scores(verdicts.values())
+    results = scoreboard.scores(sorted(verdicts.values(), key=lambda verdict: verdict.line))  # whatever order they ran in
     if _quiet(config):
         _write(terminalreporter, scoreboard.findings(results))
     _write(terminalreporter, scoreboard.board(results))

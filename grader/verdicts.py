@@ -60,6 +60,7 @@ class Verdict:
     message: str = ""
     output: str = ""
     seconds: float = 0.0
+    line: int = 0  # where the test stands in its suite
 
     @property
     def earned(self) -> float:

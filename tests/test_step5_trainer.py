@@ -231,7 +231,7 @@ def test_the_default_model_is_that_of_the_lesson(student):
     expect_equal(_field(found, "parameters"), 12_368_064, did=did + " Its number of parameters:", look=look)
     look = "the defaults of the stub's signature, each passed to GPT2Config under its own name."
     wanted = _config(50_257, 6, 6, 192, 256, 0.1)
-    expect_equal(_field(found, "config"), wanted, did=did + " Its config:", look=look)
+    _same_config(found, wanted, did, look)
 
 
 @points(2, step=5, hint="How many dropouts has a GPT2Config, and what does it call the block size?")
@@ -245,7 +245,7 @@ def test_every_option_reaches_the_model(student):
     did = "build_hf_model(" + ", ".join(f"{k}={v}" for k, v in arguments.items()) + f", dropout={dropout})."
     look = "GPT2Config(n_positions=block_size, resid_pdrop=..., embd_pdrop=..., attn_pdrop=...): each by its own name."
     wanted = _config(vocab, layers, n_head, width, length, dropout)
-    expect_equal(_field(found, "config"), wanted, did=did + " Its config:", look=look)
+    _same_config(found, wanted, did, look)
     size = vocab * width + length * width + layers * (12 * width**2 + 13 * width) + 2 * width
     look = "the feed-forward part is 4 * n_embd wide and the head is tied: GPT2Config does both if you leave it alone."
     expect_equal(_field(found, "parameters"), size, did=did + " Its number of parameters:", look=look)
@@ -257,6 +257,14 @@ def _config(vocab_size, n_layer, n_head, n_embd, n_positions, dropout):
         "vocab_size": vocab_size, "n_layer": n_layer, "n_head": n_head, "n_embd": n_embd, "n_positions": n_positions,
         "embd_pdrop": dropout, "attn_pdrop": dropout, "resid_pdrop": dropout,
     }  # fmt: skip
+
+
+def _same_config(found, wanted, did, look):
+    got = _field(found, "config")
+    got = got if isinstance(got, dict) else {}
+    differ = [name for name in wanted if got.get(name) != wanted[name]]
+    wish, is_ = ({name: side.get(name) for name in differ} for side in (wanted, got))
+    expect(not differ, did=did + " Its config:", wanted=show(wish), got=show(is_), look=look)
 
 
 @points(1, step=5, hint="What does a model that knows nothing score?")
@@ -343,7 +351,8 @@ def test_gradients_are_clipped(student):
     weights, rows = _weights(), _rows(14)
     options = _options(epochs=3)
     norms = sorted(_replays(weights, rows.split(4), options)[0].norms)
-    options["max_norm"] = 0.7 * norms[1]  # most gradients are clipped, the shortest of the later ones are not
+    middling = 0.7 * norms[1]  # most gradients are clipped, some of the later ones are not; never about 1.0
+    options["max_norm"] = middling * 0.6 if 0.8 < middling < 1.25 else middling
     _check(student, weights, rows, options, "max_grad_norm=max_norm, in TrainingArguments.")
 
 
