@@ -50,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "points(value, step, hint): a graded test (written by grader.probe.points)")
+    config.addinivalue_line("markers", "entry: a test of one entry of the catalogue of mistakes and variants")
     seed = config.option.seed if config.option.seed is not None else random.SystemRandom().randrange(1 << 31)
     config.stash[SEED], config.stash[VERDICTS], config.stash[STUDENTS] = seed, {}, {}
     settings.load_profile("graded")
@@ -137,7 +138,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     if report.skipped:  # a skip or xfail that the student's code raised earns nothing
         report.outcome = "failed"
     verdict = Verdict(
-        test=item.nodeid.rsplit("/", 1)[-1].partition("::")[2],
+        test=item.name.removesuffix("[cpu]"),
         step=mark.kwargs["step"],
         points=mark.kwargs["value"],
         title=title_of(item.function),  # type: ignore[attr-defined]

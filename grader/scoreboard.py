@@ -61,12 +61,13 @@ def findings(results: list[StepScore]) -> Iterator[Line]:
             yield f"\nStep {score.step.number}: {broken.message}", "red"
             continue
         for verdict in wrong[:FULL_MESSAGES]:
-            yield f"\nStep {verdict.step}: {verdict.title}  [{verdict.test}, {_points(verdict.points)}]", "red"
-            yield _indent(verdict.message), ""
+            yield f"\n{_named(verdict)}", "red"
+            yield _indent(f"{verdict.title}\n{verdict.message}"), ""
             yield from _output(verdict)
+        if wrong[FULL_MESSAGES:]:
+            yield f"\nand {len(wrong) - FULL_MESSAGES} more of step {score.step.number}:", ""
         for verdict in wrong[FULL_MESSAGES:]:
-            summary = verdict.title if verdict.outcome is Outcome.FAILED else verdict.message.splitlines()[0]
-            yield f"\nStep {verdict.step}: {summary}  [{verdict.test}, {_points(verdict.points)}]", "red"
+            yield f"{_named(verdict)}: {verdict.outcome}", "red"
 
 
 def _output(verdict: Verdict) -> Iterator[Line]:
@@ -128,8 +129,8 @@ def number(points: float) -> str:
     return f"{points:g}"
 
 
-def _points(points: float) -> str:
-    return f"{number(points)} point" + ("" if points == 1 else "s")
+def _named(verdict: Verdict) -> str:
+    return f"Step {verdict.step}, {verdict.test} ({number(verdict.points)} point{'s' * (verdict.points != 1)})"
 
 
 def _indent(text: str, by: str = "  ") -> str:

@@ -376,15 +376,16 @@ def test_complete_goes_on_with_a_text(student, device):
     Special tokens are left out of it. The arguments mean what they mean in `generate`.
     """
     words = [f"w{i}" for i in range(6)]
-    specials = 0
-    while specials < 3:  # go on until the model has written some special tokens
+    met: set[int] = set()
+    while met < {0, 1, 2}:  # go on until the model has written on after each of the special tokens
         factor, block_size, new = random.randint(2, 999), random.randint(2, 6), random.randint(12, 20)
         ids = [random.randint(SPECIAL, 8) for _ in range(random.randint(1, 9))]
         prompt = " ".join(words[token - SPECIAL] for token in ids)
         text = list(ids)
         for _ in range(new):
             text.append(oracles.checksum(text[-block_size:], len(words) + SPECIAL, factor))
-        specials += sum(token < SPECIAL for token in text)
+        last_word = max(i for i, token in enumerate(text) if token >= SPECIAL)
+        met |= {token for token in text[len(ids) : last_word] if token < SPECIAL}
         wanted = " ".join(words[token - SPECIAL] for token in text if token >= SPECIAL)
         options = {"max_new_tokens": new, "temperature": 0, "block_size": block_size}
         found = completed(student, words, factor, prompt, options, device)
@@ -400,6 +401,11 @@ def test_complete_goes_on_with_a_text(student, device):
         expect_equal(again, first, did=did + " The second text:", look="hand `generator` on to generate.")
         got = f"the same text for another seed: {show(first)}"
         expect(other != first, did=did, wanted="another text for another seed", got=got, look="generator, temperature.")
+    options = {"max_new_tokens": 40, "temperature": 0}
+    texts = completed_twice(student, words, table, "w1 w2", options, [seed, seed + 1])
+    first, other = texts if isinstance(texts, list) and len(texts) == 2 else [None] * 2
+    did = f"complete('w1 w2', {_written(options)}) with generators seeded {seed} and {seed + 1}. The second text:"
+    expect_equal(other, first, did=did, look="hand `temperature` on to generate: at 0 nothing is drawn.")
 
 
 def _written(options):
