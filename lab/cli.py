@@ -1,0 +1,121 @@
+"""The command line. Each command is a function of its own arguments; without a command, it is the lesson's run."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lab.options import SIZES
+from lab.problem import Problem
+
+INTERRUPTED = 128 + signal.SIGINT
+
+EXAMPLES = """\
+examples:
+  python -m lab                                  your code on the Python reference's English, about three minutes
+  python -m lab --solutions                      the same with the solved steps
+  python -m lab --corpus notes/ --minutes 10     your own .txt and .md files
+  python -m lab --corpus wikitext-2 --tokenizer gpt2 --size lesson     the lesson's 12.4 M parameters (hours on a CPU)
+  python -m lab --resume runs/NAME --epochs 20   go on with a run, and further
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run a command and return the exit status: 0 done, 2 something to mend (said in one line), 130 interrupted."""
+    command, rest = (COMMANDS[argv[0]], argv[1:]) if argv and argv[0] in COMMANDS else (run, argv)
+    try:
+        return command(rest)
+    except Problem as problem:
+        print(f"lab: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("lab: stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def run(argv: list[str]) -> int:
+    """The lesson's run: tokenize, train, validate, sample, draw the curve."""
+    arguments = _run_parser().parse_args(argv)
+    from lab import lesson  # torch and its friends take seconds to import: not for --help
+
+    if "resume" in arguments:
+        interrupted = lesson.resume(arguments.resume, _caps(arguments), _refused_on_resume(arguments))
+    else:
+        interrupted = lesson.start(arguments)
+    return INTERRUPTED if interrupted else 0
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"run": run}
+
+
+def _run_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lab",
+        description="Train the GPT of exercises/ on real text: tokenize, train, validate, sample, draw the loss curve.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,  # what was not given is not there: --resume must tell the two apart
+        allow_abbrev=False,
+    )
+    code = parser.add_argument_group("whose code")
+    code.add_argument("--solutions", action="store_true", help="the solved steps instead of exercises/")
+    code.add_argument("--trainer", action="store_true", help="train step 5's model with step 5's Trainer")
+    text = parser.add_argument_group("what it reads")
+    text.add_argument(
+        "--corpus", metavar="C", help="docs (default), wikitext-2, or a text file or folder of .txt and .md files"
+    )
+    text.add_argument(
+        "--tokenizer", metavar="T", help="bpe:N (default bpe:2000), char, gpt2, or a folder with a tokenizer"
+    )
+    how = parser.add_argument_group("the model and its training")
+    how.add_argument(
+        "--size", choices=SIZES, help="small (default), lesson (12.4 M with gpt2's tokens), tiny (seconds)"
+    )
+    how.add_argument("--batch-size", type=_count, metavar="N", help="texts in a step")
+    how.add_argument("--lr", type=_positive, metavar="RATE", help="learning rate")
+    how.add_argument("--seed", type=_seed, metavar="N", help="0 by default; the same seed gives the same run")
+    how.add_argument("--device", metavar="D", help="cpu (default) or cuda")
+    caps = parser.add_argument_group("when it stops (Ctrl-C stops it too, with everything kept)")
+    caps.add_argument("--epochs", type=_count, metavar="N", help="passes over the training text")
+    caps.add_argument("--steps", type=_count, metavar="N", help="at most N steps")
+    caps.add_argument("--minutes", type=_positive, metavar="M", help="at most M minutes of training")
+    runs = parser.add_argument_group("where it writes")
+    runs.add_argument("--out", type=Path, metavar="DIR", help="the folder that gets the run's folder (runs)")
+    runs.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run; only its caps can be changed")
+    return parser
+
+
+CAPS = ("epochs", "steps", "minutes")
+
+
+def _caps(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {name: value for name, value in vars(arguments).items() if name in CAPS}
+
+
+def _refused_on_resume(arguments: argparse.Namespace) -> list[str]:
+    names = [name for name in vars(arguments) if name not in (*CAPS, "resume")]
+    return [f"--{name.replace('_', '-')}" for name in names]
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
