@@ -178,7 +178,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     verdicts = config.stash[VERDICTS]
     if not verdicts:
         return
-    results = scoreboard.scores(sorted(verdicts.values(), key=lambda verdict: verdict.line))  # whatever order they ran in
+    results = scoreboard.scores(
+        sorted(verdicts.values(), key=lambda verdict: verdict.line)
+    )  # whatever order they ran in
     if _quiet(config):
         _write(terminalreporter, scoreboard.findings(results))
     _write(terminalreporter, scoreboard.board(results))

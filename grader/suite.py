@@ -10,7 +10,7 @@ import pytest
 from grader.inprocess import from_file
 from grader.probe import Student
 from grader.steps import BY_NUMBER, Step
-from grader.verdicts import Verdict
+from grader.verdicts import Outcome, Verdict, title_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,23 +52,44 @@ def run(
 
     suites = [str(ROOT / BY_NUMBER[number].suite) for number in steps]
     selected = [f"{suite}::{test}" for suite in suites for test in tests] or suites
-    options = [
-        "-c",
-        str(ROOT / "pyproject.toml"),
-        "--rootdir",
-        str(ROOT),
-        "--confcutdir",
-        str(ROOT),
-        "-p",
-        "grader.plugin",
-    ]
-    options += ["-p", "no:cacheprovider", "-p", "no:randomly", "-q"] + ([f"--seed={seed}"] if seed is not None else [])
+    _pytest([*([f"--seed={seed}"] if seed is not None else []), *selected], _Run(student_for, record))
+    return verdicts
+
+
+def _pytest(arguments: Sequence[str], plugin: object) -> None:
+    """Pytest with this repo's settings and nobody else's. Raises SuiteFailed with what it printed."""
+    options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "--confcutdir", str(ROOT)]
+    options += ["-p", "grader.plugin", "-p", "no:cacheprovider", "-p", "no:randomly", "-q"]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        status = pytest.main([*options, *selected], plugins=[_Run(student_for, record)])
+        status = pytest.main([*options, *arguments], plugins=[plugin])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise SuiteFailed(printed.getvalue())
-    return verdicts
+
+
+class _Collected:
+    """The plugin that only looks which graded tests there are."""
+
+    def __init__(self) -> None:
+        self.items: list[pytest.Item] = []
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.items = session.items
+
+
+def expected(steps: Sequence[int]) -> list[Verdict]:
+    """Every graded test of `steps`, as the verdict that stands if nothing more is heard of it: ungradable."""
+    collected = _Collected()
+    _pytest(["--collect-only", *(str(ROOT / BY_NUMBER[number].suite) for number in steps)], collected)
+    graded: dict[tuple[int, str], Verdict] = {}  # two suites may have a test of the same name
+    for item in collected.items:
+        if mark := item.get_closest_marker("points"):
+            name = item.nodeid.rsplit("/", 1)[-1].partition("::")[2].partition("[")[0]
+            title = title_of(item.function)  # type: ignore[attr-defined]
+            graded[mark.kwargs["step"], name] = Verdict(
+                name, mark.kwargs["step"], mark.kwargs["value"], title, mark.kwargs["hint"], Outcome.UNGRADABLE
+            )
+    return list(graded.values())
 
 
 def run_suite(step: int, module_path: Path, tests: Sequence[str] = (), seed: int | None = None) -> dict[str, Verdict]:

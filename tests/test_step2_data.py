@@ -6,6 +6,8 @@ import datasets
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from grader.expect import expect, expect_equal, expect_raises, expect_tensor, show
 from grader.probe import points, probe
@@ -29,6 +31,16 @@ def kept_rows(student, rows, min_chars):
 def chunks_of(student, texts, words, block_size):
     found = student.tokenize_and_chunk({"text": list(texts)}, word_tokenizer(words), block_size)
     return {"names": sorted(found), "rows": [[int(token) for token in row] for row in found["input_ids"]]}
+
+
+@probe
+def chunks_of_characters(student, texts, characters, block_size):
+    """As above, with a tokenizer to which every character is a token, white space too."""
+    backend = Tokenizer(models.WordLevel({c: i for i, c in enumerate(["<unk>", *characters])}, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>")
+    found = student.tokenize_and_chunk({"text": list(texts)}, tokenizer, block_size)
+    return {"rows": [[int(token) for token in row] for row in found["input_ids"]]}
 
 
 @probe
@@ -155,10 +167,27 @@ def test_blocks_at_the_edges(student, n_texts, block_size, n_blocks, over):
     _check_chunks(student, [*lengths, total - sum(lengths)], block_size)
 
 
-@points(1, step=2, hint="Does the tokenizer get an option that cuts off or fills up?")
+@points(0.5, step=2, hint="Does the tokenizer get an option that cuts off or fills up?")
 def test_a_long_text_is_cut_up_whole(student):
     """A text far longer than the model may read at once is cut into blocks from its first token to its last."""
-    _check_chunks(student, [random.randint(90, 120), 1, random.randint(40, 60)], random.randint(5, 9))
+    _check_chunks(student, [random.randint(1100, 1200), 1, random.randint(40, 60)], random.randint(5, 9))
+
+
+@points(0.5, step=2, hint="What does the tokenizer get: each text as it is?")
+def test_white_space_is_text(student):
+    """To GPT-2 a blank or a new line is a token like any other: texts are neither stripped nor joined by anything."""
+    texts, characters, size = [" ab\n", "c", "\n  ba ", "", "cc\n\n"], "abc \n", random.randint(2, 3)
+    tokens = [1 + characters.index(c) for c in "".join(texts)]
+    did = f"tokenize_and_chunk, block_size={size}, on {texts}; every character is a token: a is 1, b 2, c 3, ' ' 4, \\n 5."
+    wanted = [tokens[i : i + size] for i in range(0, len(tokens) - size + 1, size)]
+    rows = _rows(chunks_of_characters(student, texts, characters, size), did)
+    expect(
+        rows == wanted,
+        did=did,
+        wanted=show(wanted),
+        got=show(rows),
+        look="what the tokenizer gets: each text just as it is, nothing stripped, no blank put between.",
+    )
 
 
 def _check_chunks(student, lengths, block_size):

@@ -9,8 +9,8 @@ import pytest
 
 from lab import lesson, training
 from lab.cli import main
-from lab.rundir import RunFolder
 from lab.problem import Problem
+from lab.rundir import RunFolder
 from lab.steps import ROOT, STEPS, Steps
 
 

@@ -36,6 +36,8 @@ class JoltLM(nn.Module):
     share, but it feels this. `seen` has a note for every call; `graphs()` counts the passes still held in memory.
     """
 
+    loudness: Tensor
+
     def __init__(self, vocab_size: int, width: int):
         super().__init__()
         self.embed = nn.Embedding(vocab_size, width)

@@ -1,0 +1,265 @@
+"""Grading many submissions: which need it, several at a time, one result file each, and going on after a kill.
+
+OUT/results/STUDENT.json   a result, written whole as soon as its submission is graded
+OUT/.work/                 private copies while they are graded; nothing in it is needed afterwards
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import queue
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from grader.reports.names import file_names
+from grader.results import Result, TestResult, write_atomically
+from grader.sandbox.rungs import Rung
+from grader.submission import FILES, Opened, Problem, is_archive, student_name, unpack
+from grader.verdicts import Outcome, Verdict
+from grader.worker import ROOT, WorkerFault
+
+GRACE = 60.0  # seconds after a submission's time is up until its examiner is ended
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student's work: a folder or an archive. `name` is unique in its class and safe as a file's name."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be done. `seconds`: time limit of one submission."""
+
+    out: Path
+    steps: tuple[int, ...]
+    rung: Rung
+    seed: int = field(default_factory=lambda: random.SystemRandom().randrange(1 << 31))
+    fixed_seed: bool = False  # the instructor named it: results under another seed do not count as done
+    jobs: int = 1
+    again: bool = False
+    seconds: float = 600.0
+    suite_hash: str = ""
+
+
+class Examiner(Protocol):
+    """What a job slot works with; `grader.worker.Worker` is the real one."""
+
+    def do(self, task: dict[str, Any], on_event: Callable[[dict[str, Any]], None], seconds: float) -> None: ...
+    def end(self) -> None: ...
+
+
+class Watcher(Protocol):
+    """Hears how the batch gets on; called from several threads."""
+
+    def begun(self, student: str) -> None: ...
+    def at(self, student: str, step: int, points: float) -> None: ...
+    def finished(self, result: Result, kept: bool) -> None: ...
+
+
+def find(paths: Sequence[Path]) -> list[Submission]:
+    """The submissions in `paths`: archives, folders with step files, and all of these within any other folder."""
+    found = [one for path in paths for one in ([path] if is_submission(path) else _members(path))]
+    names = file_names([student_name(path) for path in found])
+    return [Submission(name, path) for name, path in zip(names, found, strict=True)]
+
+
+def is_submission(path: Path) -> bool:
+    """Whether this is one student's work rather than a class."""
+    return not path.is_dir() or any((at / name).is_file() for at in (path, path / "exercises") for name in FILES)
+
+
+def _members(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and (p.is_dir() or is_archive(p)))
+
+
+def suite_hash() -> str:
+    """SHA-256 over everything of ours that a verdict depends on."""
+    files = [*ROOT.glob("tests/*.py"), *ROOT.glob("lab/toys/*.py"), *ROOT.glob("grader/*.py")]
+    files += [*ROOT.glob("grader/sandbox/*.py"), ROOT / "pyproject.toml", ROOT / "conftest.py"]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(ROOT).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def load(path: Path) -> Result | None:
+    """A result file, or None if there is none that can be read."""
+    try:
+        return Result.from_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+class Batch:
+    """One run over a class. `examiners` makes the examiner of a job slot."""
+
+    def __init__(self, order: Order, examiners: Callable[[], Examiner], watcher: Watcher):
+        self.order, self.examiners, self.watcher = order, examiners, watcher
+        self.expected: list[Verdict] = []
+        self._stop = threading.Event()
+        self._working: list[Examiner] = []
+        self._failures: list[BaseException] = []
+        self._collecting = threading.Lock()
+
+    def run(self, submissions: Sequence[Submission]) -> None:
+        """Grade what needs it. Raises WorkerFault if the suites cannot be read; KeyboardInterrupt ends it cleanly."""
+        (self.order.out / "results").mkdir(parents=True, exist_ok=True)
+        todo: queue.SimpleQueue[Submission] = queue.SimpleQueue()
+        for one in submissions:
+            todo.put(one)
+        with _work_folder(self.order.out) as work:
+            slots = [
+                threading.Thread(target=self._slot, args=(todo, work))
+                for _ in range(min(self.order.jobs, len(submissions)))
+            ]
+            for slot in slots:
+                slot.start()
+            try:
+                for slot in slots:
+                    while slot.is_alive():
+                        slot.join(0.2)
+            finally:
+                self._stop.set()
+                for examiner in self._working:
+                    examiner.end()
+                for slot in slots:
+                    slot.join()
+        if self._failures:
+            raise self._failures[0]
+
+    def _slot(self, todo: "queue.SimpleQueue[Submission]", work: Path) -> None:
+        examiner = self.examiners()
+        self._working.append(examiner)
+        try:
+            while not self._stop.is_set():
+                self._one(todo.get_nowait(), examiner, work)
+        except queue.Empty:
+            pass
+        except BaseException as error:  # a fault of ours: the main thread raises it
+            self._failures.append(error)
+            self._stop.set()
+        finally:
+            examiner.end()
+
+    def _one(self, submission: Submission, examiner: Examiner, work: Path) -> None:
+        folder = Path(tempfile.mkdtemp(dir=work))
+        folder.chmod(0o755)  # another user id reads it on the `user` rung
+        path = self.order.out / "results" / f"{submission.name}.json"
+        try:
+            try:
+                opened, problem = unpack(submission.path, folder), ""
+            except Problem as error:
+                opened, problem = Opened(folder, ""), str(error)
+            old = load(path)
+            if old and not problem and self._stands(old, opened):
+                self.watcher.finished(old, kept=True)
+                return
+            self.watcher.begun(submission.name)
+            result = self._graded(submission, opened, problem, examiner)
+            if not self._stop.is_set():  # an examiner that was stopped has not graded
+                write_atomically(path, result.to_json())
+                self.watcher.finished(result, kept=False)
+        finally:
+            shutil.rmtree(folder)
+
+    def _stands(self, old: Result, opened: Opened) -> bool:
+        """Whether this result need not be worked out again."""
+        order = self.order
+        same = (old.submission_hash, old.suite_hash, old.rung) == (opened.hash, order.suite_hash, order.rung.name)
+        seed = not order.fixed_seed or old.seed == order.seed
+        sound = not old.problem and not old.ungradable and {t.step for t in old.tests} == set(order.steps)
+        return same and seed and sound and not order.again
+
+    def _graded(self, submission: Submission, opened: Opened, problem: str, examiner: Examiner) -> Result:
+        started, clock = datetime.now(UTC), time.monotonic()
+        verdicts = {(v.step, v.test): v for v in self._expected(examiner)}
+        fault = "no verdict came from the examiner: grade this submission again"
+        if problem:
+            told = dataclasses.replace
+            verdicts = {n: told(v, outcome=Outcome.NOT_STARTED, message=problem) for n, v in verdicts.items()}
+        else:
+            fault = self._examine(submission.name, opened, verdicts, examiner) or fault
+        tests = [_test_result(v, fault) for v in verdicts.values()]
+        return Result(
+            student=submission.name,
+            rung=self.order.rung.name,
+            seed=self.order.seed,
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - clock, 3),
+            submission_hash=opened.hash,
+            suite_hash=self.order.suite_hash,
+            tests=tests,
+            warning=self.order.rung.warning,
+            problem=problem,
+            left_out=opened.left_out,
+        )
+
+    def _examine(self, name: str, opened: Opened, verdicts: dict[tuple[int, str], Verdict], examiner: Examiner) -> str:
+        """Fill in the verdicts as they come; returns what went wrong with the examiner, or ""."""
+
+        def hear(event: dict[str, Any]) -> None:
+            if "verdict" in event:
+                verdict = Verdict(**{**event["verdict"], "outcome": Outcome(event["verdict"]["outcome"])})
+                verdicts[verdict.step, verdict.test] = verdict
+            at = event["step"] if "step" in event else event["verdict"]["step"]
+            self.watcher.at(name, at, sum(v.earned for v in verdicts.values()))
+
+        order = self.order
+        job = {"folder": str(opened.folder), "steps": order.steps, "seed": order.seed, "seconds": order.seconds}
+        task = {"grade": {**job, "rung": dataclasses.asdict(order.rung)}}
+        try:
+            examiner.do(task, hear, order.seconds + GRACE)
+        except WorkerFault as error:
+            return str(error)
+        return ""
+
+    def _expected(self, examiner: Examiner) -> list[Verdict]:
+        """The tests there are, asked for once; each ungradable until a verdict comes."""
+        with self._collecting:
+            if not self.expected:
+
+                def hear(event: dict[str, Any]) -> None:
+                    self.expected = [Verdict(**{**v, "outcome": Outcome.UNGRADABLE}) for v in event["expected"]]
+
+                examiner.do({"collect": self.order.steps}, hear, self.order.seconds + GRACE)
+        return self.expected
+
+
+def _test_result(verdict: Verdict, fault: str) -> TestResult:
+    return TestResult(
+        test=verdict.test,
+        step=verdict.step,
+        points=verdict.earned,
+        max_points=verdict.points,
+        title=verdict.title,
+        hint=verdict.hint,
+        outcome=verdict.outcome,
+        message=verdict.message or (fault if verdict.outcome is Outcome.UNGRADABLE else ""),
+        output=verdict.output,
+        seconds=round(verdict.seconds, 3),
+    )
+
+
+@contextlib.contextmanager
+def _work_folder(out: Path) -> Iterator[Path]:
+    """A folder for private copies; what a killed run left in it is removed first."""
+    work = out / ".work"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    work = work.resolve()
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work)

@@ -1,0 +1,118 @@
+"""Running probes in a sandbox: the same call as `grader.inprocess`, behind a wall."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from grader.probe import Probe
+from grader.sandbox.client import Outcome as Ending
+from grader.sandbox.client import Raised, Reply, Sandbox, SandboxFault
+from grader.verdicts import Outcome, SubmissionEnded, SubmissionError, too_late
+
+ENDINGS = {
+    Ending.TIMED_OUT: Outcome.TIMED_OUT,
+    Ending.OUT_OF_MEMORY: Outcome.OUT_OF_MEMORY,
+    Ending.CRASHED: Outcome.CRASHED,
+}
+
+
+class Sandboxed:
+    """One step of a submission, behind a sandbox. `deadline` (time.monotonic) is the whole submission's."""
+
+    def __init__(self, box: Sandbox, module: str, deadline: float = float("inf")):
+        self.box, self.module, self.deadline = box, module, deadline
+        self.raised: BaseException | None = None  # the last error that left a probe: it is the student's, not ours
+
+    def run_probe(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The probe's evidence. Raises SubmissionError or SubmissionEnded, with outcome and message."""
+        __tracebackhide__ = True
+        self.raised = None
+        seed = int(torch.randint(1 << 31, ()))  # drawn exactly as in process
+        try:
+            return self._value(self._reply(act, args, kwargs, seed))
+        except (SubmissionError, SubmissionEnded) as error:
+            self.raised = error
+            raise
+
+    def __repr__(self) -> str:
+        return "student"
+
+    def _reply(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int) -> Reply:
+        if time.monotonic() > self.deadline:
+            raise SubmissionEnded(Outcome.TIMED_OUT, "The time for the whole submission was used up before this test.")
+        try:
+            if not self.box.running:
+                with _clock_stopped():
+                    self.box.start()
+            return self.box.call(
+                act.source, act.file.name, act.function.__name__, args, kwargs,
+                seed=seed, module=self.module, limits=act.limits,
+            )  # fmt: skip
+        except SandboxFault as error:
+            raise SubmissionEnded(Outcome.UNGRADABLE, f"The sandbox failed, not your code: {error}") from None
+        except pytest.fail.Exception as error:  # the test's own time is up
+            raise SubmissionEnded(Outcome.TIMED_OUT, too_late(error)) from None
+
+    def _value(self, reply: Reply) -> Any:
+        if reply.output:
+            print(reply.output, end="" if reply.output.endswith("\n") else "\n")  # pytest keeps it for the report
+        if reply.outcome is Ending.OK:
+            return reply.value
+        if reply.outcome is Ending.BAD_EVIDENCE:
+            raise SubmissionError(
+                Outcome.FAILED, f"Your code returned something that is not plain data: {reply.reason}"
+            )
+        if reply.outcome in ENDINGS:
+            raise SubmissionEnded(ENDINGS[reply.outcome], f"Your code {reply.reason}.{_where(reply.error)}")
+        assert reply.error is not None
+        raise self._error(reply.error)
+
+    def _error(self, error: Raised) -> SubmissionError | SubmissionEnded:
+        """The learner's message, in the words of `grader.verdicts.judge`."""
+        text = " ".join(error.message.split())
+        if error.not_implemented and error.frames and "NotImplementedError" in error.frames[-1].text:
+            return SubmissionEnded(Outcome.NOT_STARTED, error.message or "not written yet")
+        said = f"{error.type}: {text[:400]}" if text else error.type
+        if error.import_failed:
+            where = f"exercises/{self.module}.py cannot be imported"
+            return SubmissionEnded(Outcome.IMPORT_ERROR, f"{where}: {said}{_where(error)}")
+        return SubmissionError(Outcome.ERROR, f"Your code raised {said}{_where(error)}")
+
+
+class Missing:
+    """A step whose file was not handed in."""
+
+    raised: BaseException | None = None
+
+    def __init__(self, module: str):
+        self.module = module
+
+    def run_probe(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        raise SubmissionEnded(Outcome.NOT_STARTED, f"{self.module}.py was not handed in")
+
+
+def _where(error: Raised | None) -> str:
+    """The learner's own line: the innermost one."""
+    if error is None or not error.frames:
+        return ""
+    frame = error.frames[-1]
+    within = f" in {frame.function}" if frame.function else ""
+    return f"\n  {frame.file}:{frame.line}{within}: {frame.text}"
+
+
+@contextlib.contextmanager
+def _clock_stopped() -> Iterator[None]:
+    """The test's time does not run while a sandbox starts: that is no fault of the student's."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, left)

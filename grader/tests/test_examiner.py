@@ -1,0 +1,88 @@
+"""The real thing: in the sandbox a submission gets exactly what it gets in process, in the same words."""
+
+import json
+import random
+
+import pytest
+
+from grader import suite
+from grader.cli import main
+from grader.examiner import TORCH
+from grader.inprocess import from_file
+from grader.sandbox.client import Outcome as Ending
+from grader.sandbox.client import Raised, Reply, Sandbox
+from grader.sandbox.reply import Frame
+from grader.sandbox.rungs import SandboxUnavailable, choose
+from grader.sandboxed import Sandboxed
+from grader.steps import BY_NUMBER
+from grader.verdicts import Outcome, SubmissionEnded, SubmissionError, judge
+from grader.worker import ROOT
+
+CLASS = ROOT / "examples/class"
+
+
+@pytest.fixture(scope="module")
+def wall():
+    try:
+        return choose()
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("student", ["ada", "ben", "dora"])
+def test_the_sandbox_changes_no_verdict(wall, student):
+    """Step 3 of a right, a wrong and a broken submission, under a seed that is new in every run."""
+    folder, step, seed = CLASS / student / "exercises", BY_NUMBER[3], random.SystemRandom().randrange(1 << 31)
+    within = suite.run(lambda _: from_file(folder / f"{step.module}.py"), steps=[3], seed=seed)
+    with Sandbox(folder, rung=wall, preload=TORCH) as box:
+        behind = suite.run(lambda step: Sandboxed(box, step.module), steps=[3], seed=seed)
+    assert {n: v.outcome for n, v in behind.items()} == {n: v.outcome for n, v in within.items()}
+    for name, verdict in behind.items():
+        if verdict.outcome is Outcome.FAILED:
+            assert verdict.message == within[name].message.replace("(step3", "(exercises/step3"), f"seed {seed}"
+
+
+def test_a_class_of_two_end_to_end(wall, tmp_path):
+    for name in ("carla", "mallory"):
+        (tmp_path / "class").mkdir(exist_ok=True)
+        (tmp_path / "class" / name).symlink_to(CLASS / name)
+    arguments = ["grade", str(tmp_path / "class"), "--out", str(tmp_path / "out"), "--steps", "1", "--jobs", "1"]
+    assert main(arguments) == 0
+    results = {n: json.loads((tmp_path / f"out/results/{n}.json").read_text()) for n in ("carla", "mallory")}
+    assert {n: r["points"] for n, r in results.items()} == {"carla": 0, "mallory": 0}
+    assert {t["outcome"] for t in results["carla"]["tests"]} == {"not started"}
+    assert {t["outcome"] for t in results["mallory"]["tests"]} <= {"crashed", "error", "failed"}
+    assert "conftest.py: not one of the course's files" in results["mallory"]["left_out"]
+    assert (tmp_path / "out/report.html").exists()
+
+
+RAISED = Raised("ValueError", "no", (Frame("exercises/step1_model.py", 7, "forward", "raise ValueError('no')"),))
+STUB = Raised("NotImplementedError", "step 1: write it", (Frame("f", 1, "g", "raise NotImplementedError('x')"),), True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome", "message"),
+    [
+        (
+            Reply(Ending.RAISED, error=RAISED),
+            Outcome.ERROR,
+            "Your code raised ValueError: no\n  exercises/step1_model.py:7",
+        ),
+        (Reply(Ending.RAISED, error=STUB), Outcome.NOT_STARTED, "step 1: write it"),
+        (Reply(Ending.CRASHED, reason="was ended by SIGSEGV"), Outcome.CRASHED, "Your code was ended by SIGSEGV."),
+        (
+            Reply(Ending.OUT_OF_MEMORY, reason="ran out of memory"),
+            Outcome.OUT_OF_MEMORY,
+            "Your code ran out of memory.",
+        ),
+        (Reply(Ending.TIMED_OUT, reason="ran longer than 3 s"), Outcome.TIMED_OUT, "Your code ran longer than 3 s."),
+        (Reply(Ending.BAD_EVIDENCE, reason="a set"), Outcome.FAILED, "Your code returned something that is not plain"),
+    ],
+)
+def test_every_ending_of_a_probe_has_its_verdict(reply, outcome, message):
+    runner = Sandboxed(None, "step1_model")  # type: ignore[arg-type]
+    with pytest.raises((SubmissionError, SubmissionEnded)) as caught:
+        runner._value(reply)
+    told = judge(caught.value, caught.value)
+    assert told[0] is outcome
+    assert told[1].startswith(message)

@@ -1,0 +1,136 @@
+"""Opening submissions: only the course's plain files come in, whatever the folder or archive holds."""
+
+import io
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from grader import submission
+from grader.submission import Problem, student_name, unpack
+
+CODE = b"x = 1\n"
+
+
+def opened(source, tmp_path):
+    into = tmp_path / "into"
+    into.mkdir()
+    return unpack(source, into)
+
+
+def zipped(path: Path, *members: tuple[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+def tarred(path: Path, *members: tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for member in members:
+            member.size = len(CODE) if member.isreg() else 0
+            archive.addfile(member, io.BytesIO(CODE) if member.isreg() else None)
+    return path
+
+
+@pytest.mark.parametrize("place", ["", "exercises", "work", "work/exercises"])
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_the_step_files_are_found(tmp_path, kind, place):
+    name = f"{place}/step1_model.py".lstrip("/")
+    if kind == "folder":
+        source = tmp_path / "ada"
+        (source / place).mkdir(parents=True)
+        (source / name).write_bytes(CODE)
+    elif kind == "zip":
+        source = zipped(tmp_path / "ada.zip", (name, CODE))
+    else:
+        source = tarred(tmp_path / "ada.tar.gz", tarfile.TarInfo(name))
+    found = opened(source, tmp_path)
+    assert found.taken == ["step1_model.py"]
+    assert (found.folder / "step1_model.py").read_bytes() == CODE
+    assert found.left_out == []
+
+
+def test_the_hash_tells_contents_and_nothing_else(tmp_path):
+    hashes = []
+    for n, (name, code) in enumerate([("a/step1_model.py", CODE), ("step1_model.py", CODE), ("step1_model.py", b"y")]):
+        (tmp_path / str(n)).mkdir()
+        hashes.append(opened(zipped(tmp_path / f"{n}.zip", (name, code)), tmp_path / str(n)).hash)
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_other_files_stay_out_and_are_listed(tmp_path):
+    names = ("step1_model.py", "conftest.py", "pytest.ini", "../step2_data.py", "/step3_train.py", "torch.py")
+    found = opened(zipped(tmp_path / "a.zip", *((name, CODE) for name in names)), tmp_path)
+    assert [p.name for p in found.folder.iterdir()] == found.taken == ["step1_model.py"]
+    assert len(found.left_out) == 5
+    assert "../step2_data.py: leaves the submission" in found.left_out
+
+
+def test_links_and_devices_stay_out(tmp_path):
+    link, device = tarfile.TarInfo("step1_model.py"), tarfile.TarInfo("step2_data.py")
+    link.type, link.linkname, device.type = tarfile.SYMTYPE, "/etc/passwd", tarfile.FIFOTYPE
+    found = opened(tarred(tmp_path / "a.tar.gz", link, device, tarfile.TarInfo("step3_train.py")), tmp_path)
+    assert found.taken == ["step3_train.py"]
+    assert found.left_out == ["step1_model.py: not a plain file", "step2_data.py: not a plain file"]
+
+
+def test_links_and_pipes_in_a_folder_stay_out(tmp_path):
+    source = tmp_path / "eve"
+    source.mkdir()
+    (source / "step1_model.py").symlink_to("/etc/passwd")
+    os.mkfifo(source / "step2_data.py")
+    (source / "step3_train.py").write_bytes(CODE)
+    assert opened(source, tmp_path).taken == ["step3_train.py"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_is_there_twice_is_refused(tmp_path):
+    twice = [("step1_model.py", CODE), ("step1_model.py", b"other"), ("step2_data.py", CODE)]
+    found = opened(zipped(tmp_path / "a.zip", *twice), tmp_path)
+    assert found.taken == ["step2_data.py"]
+    assert "in the archive 2 times" in found.left_out[0]
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    found = opened(zipped(tmp_path / "a.zip", ("step1_model.py", bytes(50 << 20)), ("step2_data.py", CODE)), tmp_path)
+    assert found.taken == ["step2_data.py"]
+    assert found.left_out == ["step1_model.py: larger than 1 MiB"]
+
+
+def test_a_tar_bomb_is_a_problem(tmp_path, monkeypatch):
+    monkeypatch.setattr(submission, "MAX_UNPACKED", 3)
+    with pytest.raises(Problem, match="unpacks to more"):
+        opened(tarred(tmp_path / "a.tar.gz", tarfile.TarInfo("step1_model.py")), tmp_path)
+
+
+def test_too_many_files_are_a_problem(tmp_path, monkeypatch):
+    monkeypatch.setattr(submission, "MAX_ENTRIES", 3)
+    with pytest.raises(Problem, match="more than 3 files"):
+        opened(zipped(tmp_path / "a.zip", *((f"{n}.txt", b"") for n in range(4))), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tar.xz", "a.txt"])
+def test_rubbish_is_a_problem_in_one_line(tmp_path, name):
+    source = tmp_path / name
+    source.write_bytes(b"PK\3\4 rubbish")
+    with pytest.raises(Problem) as problem:
+        opened(source, tmp_path)
+    assert "\n" not in str(problem.value)
+    assert name in str(problem.value)
+
+
+def test_an_empty_submission_is_a_problem(tmp_path):
+    with pytest.raises(Problem, match="none of the course's files"):
+        opened(zipped(tmp_path / "a.zip", ("notes.txt", CODE)), tmp_path)
+
+
+def test_names():
+    assert [student_name(Path(p)) for p in ("c/ada", "c/Ben B.tar.gz", "c/x.zip", "c/v1.2")] == [
+        "ada",
+        "Ben B",
+        "x",
+        "v1.2",
+    ]
