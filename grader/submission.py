@@ -5,8 +5,10 @@ either of these inside one wrapping folder. Nothing else is ever written, so no 
 """
 
 import hashlib
+import lzma
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -25,6 +27,10 @@ MAX_ARCHIVE = 64 << 20  # bytes of an archive as it was handed in
 MAX_UNPACKED = 256 << 20  # bytes that reading an archive through may unpack: a tar has no table of contents
 MAX_DEPTH = 3  # wrapping folder / exercises / file
 SHOWN = 20  # lines of what was left out
+UNREADABLE = (
+    OSError, ValueError, EOFError, struct.error, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    RuntimeError,  # zipfile's word for an encrypted member and for an unknown compression
+)  # fmt: skip
 
 
 class Problem(Exception):  # noqa: N818 - told to the instructor in one line
@@ -65,8 +71,7 @@ def unpack(source: Path, folder: Path) -> Opened:
     """Copy the course's files of `source` into `folder`, which must be empty. Raises Problem if it cannot be read."""
     try:
         contents, left_out = _wanted(_entries(source))
-    except (OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
-        # RuntimeError: zipfile's word for an encrypted member and an unknown compression
+    except UNREADABLE as error:
         raise Problem(f"{source.name} cannot be read ({_one_line(error)}): ask for it again") from None
     digest = hashlib.sha256()
     for name, content in sorted(contents.items()):

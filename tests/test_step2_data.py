@@ -178,7 +178,7 @@ def test_white_space_is_text(student):
     """To GPT-2 a blank or a new line is a token like any other: texts are neither stripped nor joined by anything."""
     texts, characters, size = [" ab\n", "c", "\n  ba ", "", "cc\n\n"], "abc \n", random.randint(2, 3)
     tokens = [1 + characters.index(c) for c in "".join(texts)]
-    did = f"tokenize_and_chunk, block_size={size}, on {texts}; every character is a token: a is 1, b 2, c 3, ' ' 4, \\n 5."
+    did = f"tokenize_and_chunk, block_size={size}, {texts}; each character is a token: a is 1, b 2, c 3, ' ' 4, \\n 5."
     wanted = [tokens[i : i + size] for i in range(0, len(tokens) - size + 1, size)]
     rows = _rows(chunks_of_characters(student, texts, characters, size), did)
     expect(

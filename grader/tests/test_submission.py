@@ -1,5 +1,6 @@
 """Opening submissions: only the course's plain files come in, whatever the folder or archive holds."""
 
+import contextlib
 import io
 import os
 import tarfile
@@ -134,3 +135,27 @@ def test_names():
         "x",
         "v1.2",
     ]
+
+
+@pytest.mark.parametrize("kind", ["w:", "w:gz", "w:bz2", "w:xz", "zip", "lzma"])
+def test_a_damaged_archive_is_opened_or_a_problem_and_never_a_crash(tmp_path, kind):
+    """Every byte position in steps, overwritten; and the archive cut off there."""
+    whole = io.BytesIO()
+    if kind in ("zip", "lzma"):
+        with zipfile.ZipFile(whole, "w", zipfile.ZIP_LZMA if kind == "lzma" else zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("step1_model.py", bytes(range(256)) * 8)
+    else:
+        with tarfile.open(fileobj=whole, mode=kind) as archive:
+            member = tarfile.TarInfo("step1_model.py")
+            member.size = 2048
+            archive.addfile(member, io.BytesIO(bytes(range(256)) * 8))
+    good = whole.getvalue()
+    ending = {"w:": ".tar", "w:gz": ".tar.gz", "w:bz2": ".tar.bz2", "w:xz": ".tar.xz"}.get(kind, ".zip")
+    source = tmp_path / f"a{ending}"
+    into = tmp_path / "into"
+    into.mkdir()
+    for at in range(0, len(good), max(1, len(good) // 150)):
+        for damaged in (good[:at] + b"\xff\x00\xa5" + good[at + 3 :], good[:at]):
+            source.write_bytes(damaged)
+            with contextlib.suppress(Problem):
+                unpack(source, into)
