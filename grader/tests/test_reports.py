@@ -1,0 +1,113 @@
+"""The reports of a made-up class: every format whole, every text of a student harmless, every figure right."""
+
+import csv
+import io
+import json
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from grader.reports import learner_text, write_all
+from grader.tests.made_up_class import larger_class, made_up_class
+
+EVIL = "=HYPERLINK"  # the student whose name, messages and output try everything
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    out = tmp_path_factory.mktemp("reports")
+    where = write_all(made_up_class(), out, class_name="<b>Class</b>", problems=["one & two"])
+    return {name: path if path.is_dir() else path.read_text(encoding="utf-8") for name, path in where.items()}
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and the text outside scripts and styles."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_table_has_a_row_per_student_and_no_formula(written):
+    rows = list(csv.DictReader(io.StringIO(written["csv"])))
+    assert len(rows) == len(made_up_class())
+    by_name = {row["student"]: row for row in rows}
+    assert by_name["Ada Lovelace"]["total"] == by_name["Ada Lovelace"]["possible"] == "100"
+    assert by_name["Alan Turing"]["step5_trainer"] == "0"
+    assert by_name["Ken Thompson"]["ungradable"] == "1"
+    assert by_name["broken-archive"]["total"] == ""  # no verdict is no zero
+    assert "ask for it again" in by_name["broken-archive"]["problem"]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
+
+
+def test_gradescope_gets_a_file_per_student(written):
+    files = sorted(written["gradescope"].glob("*.json"))
+    assert len(files) == len(made_up_class())
+    everyone = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    for data in everyone:
+        scores = [test["score"] for test in data["tests"] if "score" in test]
+        assert data["score"] == sum(scores)
+        assert all(test["status"] in ("passed", "failed") for test in data["tests"] if "score" in test)
+    unclear = [test for data in everyone for test in data["tests"] if "score" not in test]
+    assert len(unclear) == 1
+    assert unclear[0]["name"].startswith("[could not be graded]")
+    assert all(path.name.isascii() and "/" not in path.stem and "<" not in path.stem for path in files)
+
+
+def test_junit_is_well_formed_whatever_students_print(written):
+    root = ElementTree.fromstring(written["junit"])
+    suites = list(root.iter("testsuite"))
+    assert len(suites) == len(made_up_class())
+    for result, suite in zip(sorted(made_up_class(), key=lambda r: r.student.casefold()), suites, strict=True):
+        assert len(list(suite.iter("testcase"))) == max(len(result.tests), bool(result.problem))
+
+
+def test_the_page_is_self_contained_and_lets_no_student_write_markup(written):
+    page = Elements(written["html"])
+    tags = [tag for tag, _ in page.elements]
+    assert tags.count("script") == 1
+    assert tags.count("style") == 1
+    assert not {"iframe", "img", "link", "object", "embed", "base"} & set(tags)
+    for _, attributes in page.elements:
+        assert not any(name.startswith("on") for name in attributes)
+        assert all(str(attributes.get(name, "#")).startswith("#") for name in ("href", "src", "action"))
+    policy = next(a["content"] for tag, a in page.elements if tag == "meta" and "http-equiv" in a)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "<b>Class</b>" not in written["html"]
+    for character in "\u202e\x1b\x00":
+        assert character not in written["html"]
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_page_names_what_needs_attention(written):
+    text = " ".join("".join(Elements(written["html"]).text).split())
+    assert "one & two" in text
+    assert "Needs your attention" in text
+    assert "Ken Thompson: 1 ungradable" in text
+    assert "bwrap" in text
+    assert EVIL in text
+
+
+def test_a_class_of_three_hundred_stays_usable(tmp_path):
+    where = write_all(larger_class(300), tmp_path, class_name="large", problems=[])
+    assert where["html"].stat().st_size < 15 << 20
+    assert len(list(where["gradescope"].iterdir())) == 300
+
+
+def test_a_learners_text_tells_points_and_findings():
+    emmy = next(result for result in made_up_class() if result.student == "Emmy Noether")
+    text = learner_text(emmy)
+    assert "75" in text
+    assert "notes.ipynb" in text
+    assert "We did:" in text
