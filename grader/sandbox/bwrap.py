@@ -2,7 +2,8 @@
 
 /trusted      our own support files (read-only)
 /submission   the submission (read-only)
-/tmp          scratch: private, in memory, of bounded size; also /dev/shm
+/scratch      private, in memory, of bounded size, emptied after every probe; also /dev/shm
+/tmp          a link to /scratch, unless the interpreter itself lies in there
 /usr, ...     the system, the interpreter and its environment (read-only)
 """
 
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
 SHM_BYTES = 64 << 20
+SCRATCH = "/scratch"
 
 
 def candidates() -> list[str]:
@@ -53,12 +55,14 @@ def command_line(
     line += ["--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]
     line += ["--die-with-parent", "--new-session", "--as-pid-1"]
     line += ["--proc", "/proc", "--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]
-    line += ["--size", str(scratch_mb << 20), "--perms", "0700", "--tmpfs", "/tmp"]
+    line += ["--size", str(scratch_mb << 20), "--perms", "0700", "--tmpfs", SCRATCH]
+    if not any(path.is_relative_to("/tmp") for path in _shown()):
+        line += ["--symlink", SCRATCH, "/tmp"]
     line += _system() + _interpreter()
     for outside, inside in mounts:
         line += ["--ro-bind", str(outside), inside]
-    line += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
-    for name, value in environment("/tmp").items():
+    line += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH]
+    for name, value in environment(SCRATCH).items():
         line += ["--setenv", name, value]
     return [*line, "--", *command]
 
@@ -77,9 +81,13 @@ def _system() -> list[str]:
 
 def _interpreter() -> list[str]:
     """The interpreter's and the environment's folders; this repo is hidden where it lies within one of them."""
-    shown = sorted({Path(sys.prefix), Path(sys.base_prefix)}, key=lambda path: len(path.parts))
+    shown = _shown()
     line = [word for path in shown if not path.is_relative_to(ROOT) for word in ("--ro-bind", str(path), str(path))]
     if any(ROOT.is_relative_to(parent) for parent in [*map(Path, SYSTEM), *shown]):
         line += ["--size", "4096", "--tmpfs", str(ROOT)]
     line += [word for path in shown if path.is_relative_to(ROOT) for word in ("--ro-bind", str(path), str(path))]
     return line
+
+
+def _shown() -> list[Path]:
+    return sorted({Path(sys.prefix), Path(sys.base_prefix)}, key=lambda path: len(path.parts))

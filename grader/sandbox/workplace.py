@@ -57,7 +57,7 @@ def prepare(submission: Path, rung: Rung) -> Workplace:
     ours += [(path, f"lab/toys/{path.name}") for path in sorted((ROOT / "lab/toys").glob("*.py"))]
     if rung.name == "bwrap":
         mounts = [*((path, f"/trusted/{name}") for path, name in ours), (submission, "/submission")]
-        return Workplace(_inside("", rung, "/tmp"), mounts, {"PATH": "/usr/bin:/bin"})
+        return Workplace(_inside("", rung, bwrap.SCRATCH), mounts, {"PATH": "/usr/bin:/bin"})
     stage = tempfile.mkdtemp(prefix=PREFIX)
     for path, name in ours:
         _copy(path, Path(stage, "trusted", name))
@@ -80,7 +80,7 @@ def _inside(base: str, rung: Rung, scratch: str) -> dict[str, Any]:
         "submission": submission,
         "trusted": trusted,
         "scratch": scratch,
-        "emptied": ["/tmp", "/dev/shm"] if walled else [scratch],
+        "emptied": [scratch, "/dev/shm"] if walled else [scratch],
         "stage": base or None,
         "own_namespace": walled,
         "landlock": rung.landlock,
