@@ -24,5 +24,6 @@ STEPS = (
     Step(3, "step3_train", "The training loop", 25),
     Step(4, "step4_sample", "Sampling", 15),
     Step(5, "step5_trainer", "The Trainer", 15),
+    Step(13, "step13_attention", "Attention by hand", 20, "from scratch"),
 )
 BY_NUMBER = {step.number: step for step in STEPS}
