@@ -37,7 +37,7 @@ class Subwords:
 
     def pieces(self, ids: list[int]) -> list[str]:
         """Every id as a reader should see it."""
-        return [(self.backend.id_to_token(i) or UNKNOWN).replace("▁", " ") for i in ids]
+        return [(self.backend.id_to_token(i) or UNKNOWN).replace("▁", " ").strip() or "␣" for i in ids]
 
 
 def padded(rows: list[list[int]]) -> Tensor:

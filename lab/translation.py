@@ -33,11 +33,11 @@ class Options:
     """One run. `steps` and `minutes` are caps; the rate is Noam's, times `factor`, rising for `warmup` steps."""
 
     pairs: str = "numbers"
-    steps: int = 1_500
+    steps: int = 1_000
     minutes: float = 8.0
     batch_size: int = 128
-    warmup: int = 300
-    factor: float = 0.5
+    warmup: int = 400
+    factor: float = 0.3
     seed: int = 0
     device: str = "cpu"
     solutions: bool = False
@@ -53,7 +53,7 @@ class Task:
     source: Subwords
     target: Subwords
     config: Any  # step 10's TranslatorConfig
-    model: nn.Module
+    model: Any  # step 10's Translator
     run: RunFolder
     console: Console
 

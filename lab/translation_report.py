@@ -1,5 +1,6 @@
 """What a translator learnt: its score on held-out pairs, some of its work, and where it looks."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -104,7 +105,8 @@ def picture(
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
     steps, losses = [r["step"] for r in trained], [r["loss"] for r in trained]
     left.plot(steps, losses, color=SOFT, linewidth=0.8, label="training, each step")
-    left.plot(steps, smoothed(losses), color=INK, linewidth=2, label="training, smoothed")
+    geometric = [math.exp(mean) for mean in smoothed([math.log(max(loss, 1e-6)) for loss in losses])]
+    left.plot(steps, geometric, color=INK, linewidth=2, label="training, smoothed")
     left.plot([r["step"] for r in held_out], [r["validation"] for r in held_out], "o-", color=WARM, label="held out")
     left.set(xlabel="step", ylabel="label-smoothed loss (nats per token)", title=title, yscale="log")
     left.grid(alpha=0.25)
