@@ -4,7 +4,7 @@ import argparse
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,16 @@ VALIDATIONS = 10  # along the way, each on the first QUICK held-out pairs
 QUICK = 256
 POOL = 20  # batches among which rows are sorted by length, so that little is padding
 SMOOTHING = 0.05  # how much the newest loss moves the one that is shown
+ENOUGH_FOR_NUMBERS = 1_000  # steps: held-out numbers came out right by then
 SAVE_EVERY = 30.0  # seconds: what a kill can cost at most
 
 
 @dataclass
 class Options:
-    """One run. `steps` and `minutes` are caps; the rate is Noam's, times `factor`, rising for `warmup` steps."""
+    """One run. `steps` (None: no end) and `minutes` are caps; Noam's rate times `factor` rises for `warmup` steps."""
 
     pairs: str = "numbers"
-    steps: int = 1_000
+    steps: int | None = None
     minutes: float = 8.0
     batch_size: int = 128
     warmup: int = 400
@@ -62,9 +63,13 @@ class Task:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def rows(self, part: list[Pair]) -> list[tuple[list[int], list[int]]]:
-        """A part in ids; pairs longer than the model takes are left out."""
-        encoded = [(self.source.encode(source), self.target.encode(target)) for source, target in part]
-        return [row for row in encoded if max(map(len, row)) <= self.config.max_len]
+        """A part in ids."""
+        return [(self.source.encode(source), self.target.encode(target)) for source, target in part]
+
+    def fits(self, pair: Pair) -> bool:
+        """Whether the model takes sentences as long as these."""
+        (source, target), longest = self.rows([pair])[0], self.config.max_len
+        return len(source) <= longest and len(target) <= longest
 
     def batch(self, rows: list[tuple[list[int], list[int]]]) -> Any:
         """Step 9's Batch of some rows, on the device."""
@@ -81,6 +86,8 @@ def start(arguments: argparse.Namespace) -> bool:
     """A run, from the command line's arguments. Returns whether Ctrl-C ended it; raises Problem."""
     given = {name: value for name, value in vars(arguments).items() if name != "out"}
     options = Options(**given)
+    if options.pairs == "numbers" and not {"steps", "minutes"} & given.keys():
+        options.steps = ENOUGH_FOR_NUMBERS
     _check_device(options.device)
     steps = Steps("solutions" if options.solutions else "exercises")
     data = pairs.load(options.pairs, options.seed)
@@ -107,27 +114,29 @@ def _prepared(options: Options, steps: Steps, data: Pairs, out: Path) -> Task:
     model = steps[10].Translator(config).to(options.device)
     run = RunFolder.create(out, f"translate-{data.name}")
     task = Task(options, steps, data, source, target, config, model, run, Console())
-    if not task.rows(data.train) or not task.rows(data.held_out):
-        raise Problem(f"every pair of {data.name} is longer than {config.max_len} pieces: give shorter sentences")
+    train, held_out = ([pair for pair in part if task.fits(pair)] for part in (data.train, data.held_out))
+    if not train or not held_out:
+        raise Problem(f"the pairs of {data.name} are longer than {config.max_len} pieces: give shorter sentences")
+    task.pairs = replace(data, train=train, held_out=held_out)
     _rehearse(task)
     run.write_json("config.json", {**asdict(options), "model": asdict(config)})
     for name, vocabulary in (("source", source), ("target", target)):
         vocabulary.backend.save(str(run.path / f"{name}-pieces.json"))
-    _introduce(task)
+    _introduce(task, left_out=len(data.train) + len(data.held_out) - len(train) - len(held_out))
     return task
 
 
-def _introduce(task: Task) -> None:
+def _introduce(task: Task, left_out: int) -> None:
     options, data = task.options, task.pairs
     count = sum(parameter.numel() for parameter in task.model.parameters())
-    left_out = len(data.train) - len(task.rows(data.train))
+    cap = f"{options.steps:,} steps, " if options.steps else ""
     task.say(
         f"{task.steps.package}/ on {data.name}: {count:,} parameters; "
         f"{len(task.source):,} source and {len(task.target):,} target pieces"
     )
     task.say(
         f"{len(data.train):,} pairs to learn from, {len(data.held_out):,} held out; {options.batch_size} to a step, "
-        f"{options.steps:,} steps on {options.device}, at most {options.minutes:g} minutes"
+        f"{cap}at most {options.minutes:g} minutes on {options.device}"
         + (f"; {left_out:,} pairs longer than {task.config.max_len} pieces are left out" if left_out else "")
     )
 
@@ -215,7 +224,8 @@ class Watch:
     def done(self) -> float:
         """How much of the run is behind us, 0 to 1."""
         options = self.task.options
-        return min(1.0, max(self.step / options.steps, self.seconds / (60 * options.minutes)))
+        by_steps = self.step / options.steps if options.steps else 0.0
+        return min(1.0, max(by_steps, self.seconds / (60 * options.minutes)))
 
     def record(self, loss: float, tokens: int, rate: float) -> None:
         """A step is over; loss: per target token; rate: the learning rate that it used."""

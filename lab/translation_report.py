@@ -22,6 +22,8 @@ SHOWN = 8
 
 def conclude(task: "Task", interrupted: bool) -> None:
     """Numbers, words and the picture; a run that Ctrl-C ended gets them too."""
+    counts = [min(len(task.pairs.held_out), most) for most in (GREEDY, BEAM)]
+    task.say(f"\ntranslating {counts[0]:,} held-out pairs greedily and {counts[1]:,} with a beam")
     greedy, beam = _score(task, "greedy", GREEDY), _score(task, "beam", BEAM)
     records = task.run.records()
     last = [record for record in records if "loss" in record][-1]
@@ -62,7 +64,7 @@ def _samples(score: dict[str, Any]) -> str:
 
 def _tell(task: "Task", interrupted: bool, last: dict[str, Any], greedy: dict[str, Any], beam: dict[str, Any]) -> None:
     said = "interrupted" if interrupted else "trained"
-    task.say(f"\n{said} after {last['step']:,} steps, {last['seconds']:.0f} s; held-out pairs that came out exactly:")
+    task.say(f"{said} after {last['step']:,} steps, {last['seconds']:.0f} s; held-out pairs that came out exactly:")
     for name, score in (("greedy", greedy), ("beam 4", beam)):
         task.say(f"  {name}  {score['right'] / score['of']:7.2%}  ({score['right']:,} of {score['of']:,})")
     task.say("")

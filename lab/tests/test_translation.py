@@ -100,6 +100,17 @@ UNFINISHED = {
 }
 
 
+def test_pairs_longer_than_the_model_takes_are_left_out(translate, pairs_file, capsys):
+    with pairs_file.open("a", encoding="utf-8") as file:
+        file.writelines(f"\nlong {i} {'word ' * 70}\tlang" for i in range(10))
+    status, _ = translate("--steps", "1")
+    assert status == 0
+    assert "10 pairs longer than 64 pieces are left out" in capsys.readouterr().out
+    pairs_file.write_text("\n".join(f"long {i} {'word ' * 70}\tlang" for i in range(30)), encoding="utf-8")
+    assert main(["translate", "--solutions", "--pairs", str(pairs_file), "--out", str(pairs_file.parent)]) == 2
+    assert "give shorter sentences" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", UNFINISHED)
 def test_an_unfinished_step_is_named_before_training(name, tmp_path, pairs_file, monkeypatch, capsys):
     package = tmp_path / f"learner_{name}"
