@@ -4,6 +4,7 @@ import argparse
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -254,17 +255,26 @@ def translate(task: Task, texts: list[str], how: str, *, max_len: int | None = N
     limit = max_len or task.config.max_len
     was_training = task.model.training
     task.model.eval()
-    if how == "greedy":
-        ids = (
-            task.steps[12]
-            .greedy_decode(task.model, *task.sources(texts), max_len=limit, bos=BOS_ID, eos=EOS_ID, pad=PAD_ID)
-            .tolist()
-        )
-    else:
-        search = task.steps[12].beam_search
-        ids = [
-            search(task.model, *task.sources([text]), max_len=limit, bos=BOS_ID, eos=EOS_ID, beam=beam)
-            for text in texts
-        ]
+    with one_thread():
+        if how == "greedy":
+            decode = task.steps[12].greedy_decode
+            ids = decode(task.model, *task.sources(texts), max_len=limit, bos=BOS_ID, eos=EOS_ID, pad=PAD_ID).tolist()
+        else:
+            search = task.steps[12].beam_search
+            ids = [
+                search(task.model, *task.sources([text]), max_len=limit, bos=BOS_ID, eos=EOS_ID, beam=beam)
+                for text in texts
+            ]
     task.model.train(was_training)
     return [task.target.decode(row) for row in ids]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Decoding multiplies small matrices: on a busy machine two threads, waiting for each other, were 40 times slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -92,6 +92,17 @@ def test_minutes_end_a_run(translate):
     assert len([record for record in run.records() if "loss" in record]) == 1
 
 
+def test_decoding_takes_one_thread_and_gives_the_others_back():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with translation.one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 UNFINISHED = {
     "step9_batch": "class Batch:\n    def __init__(self, *_, **__):\n        raise NotImplementedError('Batch')\n",
     "step10_translator": "def Translator(*_):\n    raise NotImplementedError('write Translator')\n",
