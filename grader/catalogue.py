@@ -27,6 +27,7 @@ class Mistake:
     message: str
     old: str
     new: str
+    source: str = ""  # where learners are seen to make it
 
     def apply(self, source: str) -> str:
         """The solution's source with the mistake in it. Raises CatalogueError unless `old` is there exactly once."""

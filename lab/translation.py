@@ -271,7 +271,7 @@ def translate(task: Task, texts: list[str], how: str, *, max_len: int | None = N
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Decoding multiplies small matrices: on a busy machine two threads, waiting for each other, were 40 times slower."""
+    """Decoding multiplies small matrices: on a busy machine two threads, waiting on each other, took 40 times as long."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
