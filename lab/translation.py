@@ -271,7 +271,7 @@ def translate(task: Task, texts: list[str], how: str, *, max_len: int | None = N
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Decoding multiplies small matrices: on a busy machine two threads, waiting on each other, took 40 times as long."""
+    """Decoding multiplies small matrices: two threads took 40 times as long on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
