@@ -6,6 +6,7 @@ from pathlib import Path
 
 from datasets import load_dataset
 from datasets.exceptions import DatasetNotFoundError
+from huggingface_hub.utils import logging as hub_logging
 from num2words import num2words
 
 from lab.problem import Problem
@@ -57,6 +58,7 @@ def in_words(number: int) -> Pair:
 
 def multi30k() -> Pairs:
     """Captions of pictures in English and German (Elliott et al. 2016), from the Hugging Face hub."""
+    hub_logging.set_verbosity_error()  # what it tries again is no news: it works, or the line below says what to do
     try:
         parts = load_dataset("bentrevett/multi30k")
     except (OSError, DatasetNotFoundError) as error:  # offline and not in the hub's cache: the library says either
