@@ -157,10 +157,11 @@ def _attention_slips(q, k, v, mask=None):
 
 @points(2, step=13, hint="What are the four lines between q, k, v and the mix?")
 def test_attention_is_the_formula(student, device):
-    """softmax(q k^T / sqrt(d)) v, to many digits, where there are more places than rows and v is wider than k."""
+    """softmax(q k^T / sqrt(d)) v, to many digits, for more places than rows, fewer, and as many; v wide and narrow."""
     for sizes in (
         {"T": 3, "S": 5, "d": 4, "d_v": 6},
         {"T": 4, "S": 2, "d": 3, "d_v": 1},
+        {"T": 4, "S": 4, "d": 4, "d_v": 4},
         {"T": 1, "S": 1, "d": 1, "d_v": 2},
     ):
         q, k, v = _qkv(**sizes)
