@@ -1,5 +1,6 @@
 """The pytest plugin: `student`, `device`, seeds, verdicts and the scoreboard. Loaded by conftest.py."""
 
+import gc
 import hashlib
 import inspect
 import os
@@ -12,14 +13,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, Phase, settings
 
-from grader import hooks, scoreboard
+from grader import diagnosis, hooks, scoreboard
 from grader.inprocess import from_package
 from grader.probe import Student
 from grader.steps import BY_NUMBER, STEPS, Step
 from grader.verdicts import Outcome, Verdict, judge, title_of
 
 VERDICTS = pytest.StashKey[dict[str, Verdict]]()
-STUDENTS = pytest.StashKey[dict[int, Student]]()
+STUDENTS = pytest.StashKey[dict[int, diagnosis.Watched]]()
 SEED = pytest.StashKey[int]()
 OWN_TESTS = ("grader/tests", "lab/tests")
 
@@ -45,15 +46,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--solutions", action="store_true", help="grade solutions/, and run the grader's and lab's own tests"
     )
     group.addoption("--seed", type=int, metavar="N", help="repeat a run: every test draws the inputs that it drew then")
+    group.addoption("--no-diagnosis", action="store_true", help="do not look which known mistake a failure looks like")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "points(value, step, hint): a graded test (written by grader.probe.points)")
-    config.addinivalue_line("markers", "entry: a test of one entry of the catalogue of mistakes and variants")
+    config.addinivalue_line("markers", "weights_are_free: right models draw other weights (see grader.diagnosis)")
     seed = config.option.seed if config.option.seed is not None else random.SystemRandom().randrange(1 << 31)
     config.stash[SEED], config.stash[VERDICTS], config.stash[STUDENTS] = seed, {}, {}
     settings.load_profile("graded")
+    torch.set_num_threads(1)  # toy tensors: threads cost more than they give, most of all where cores are shared
     config.option.hypothesis_seed = str(seed)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # no thread pool to warn about when a loader forks
     if config.option.solutions and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
@@ -76,12 +79,13 @@ def pytest_grader_student(config: pytest.Config, step: Step) -> Student:
 
 
 @pytest.fixture
-def student(request: pytest.FixtureRequest) -> Student:
+def student(request: pytest.FixtureRequest) -> diagnosis.Watched:
     """The code under examination: one runner per step and run."""
     mark = request.node.get_closest_marker("points")
     students, step = request.config.stash[STUDENTS], BY_NUMBER[mark.kwargs["step"]]
     if step.number not in students:
-        students[step.number] = request.config.hook.pytest_grader_student(config=request.config, step=step)
+        runner = request.config.hook.pytest_grader_student(config=request.config, step=step)
+        students[step.number] = diagnosis.Watched(runner)
     return students[step.number]
 
 
@@ -97,7 +101,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     seed = int.from_bytes(digest[:4], "big")
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
 
 
 # -- which tests there are
@@ -120,6 +124,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ]
         if missing:
             raise pytest.UsageError(f"{item.nodeid} lacks {', '.join(missing)}")
+        diagnosis.watch(item)
+
+
+def pytest_collection_finish() -> None:
+    """What the libraries hold stays for good: the Trainer collects garbage in every run, 0.3 s with them in it."""
+    gc.freeze()
 
 
 # -- verdicts
@@ -135,6 +145,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     error = call.excinfo.value if call.excinfo else None
     runner = item.config.stash[STUDENTS].get(mark.kwargs["step"])
     result, message = judge(error, getattr(runner, "raised", None))
+    found = [] if item.config.option.no_diagnosis else diagnosis.diagnose(item, result)
     if report.skipped:  # a skip or xfail that the student's code raised earns nothing
         report.outcome = "failed"
     verdict = Verdict(
@@ -144,7 +155,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         title=title_of(item.function),  # type: ignore[attr-defined]
         hint=mark.kwargs["hint"],
         outcome=result,
-        message=message,
+        message=message + diagnosis.told(found),
+        looks_like=tuple(mistake.id for mistake in found),
         output=report.capstdout + report.capstderr,
         seconds=call.duration,
         line=item.location[1] or 0,

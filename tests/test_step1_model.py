@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.expect import expect, expect_close, expect_equal, expect_raises, expect_tensor
-from grader.probe import points, probe
+from grader.probe import points, probe, weights_are_free
 from lab.toys import calls
 from lab.toys.source import MarkovSource
+
+pytestmark = weights_are_free
 
 STILL = 2e-6  # a change below this share of the largest logit is rounding; a right model's is exactly 0 as a rule
 MOVED = 1e-5  # a change above this share is an influence
