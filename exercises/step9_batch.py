@@ -41,7 +41,7 @@ def subsequent_mask(size: int) -> Tensor:
 
 
 class Batch:
-    """A batch of sentence pairs as the translator wants it: src (B, S) and tgt (B, T) of token ids, padded at the end.
+    """A batch of sentence pairs as the translator wants it: src (B, S) and tgt (B, T), token ids, filled up with pad.
 
     src, src_mask (B, S), (B, 1, S): the source, and a bool mask that is True off padding.
     tgt, tgt_y (B, T-1), (B, T-1): what the decoder reads, and the token that it should say after each of them.
