@@ -147,6 +147,7 @@ def test_a_batch_without_target(student):
 def test_defaults_and_the_callers_tensors(student):
     """Padding is 0 unless told otherwise; src and tgt themselves are left as they were."""
     src, tgt = _sentences(3, 6, 0, True), _sentences(3, 7, 0, True)
+    src[0, -1], tgt[0, -1] = 5, 6  # a sentence as long as the rectangle
     found = batched(student, src, tgt, {})
     did = f"Batch(src, tgt) with src = {src.tolist()}."
     _expect_mask(_field(found, "src_mask"), (src != 0)[:, None], did + " src_mask.", "pad=0 by default.")
