@@ -149,10 +149,10 @@ def test_defaults_and_the_callers_tensors(student):
     src, tgt = _sentences(3, 6, 0, True), _sentences(3, 7, 0, True)
     src[0, -1], tgt[0, -1] = 5, 6  # a sentence as long as the rectangle
     found = batched(student, src, tgt, {})
+    did = "Batch(src, tgt): are src and tgt as they were?"
+    expect_equal(_field(found, "kept"), True, did=did, look="do not change in place what you were given.")
     did = f"Batch(src, tgt) with src = {src.tolist()}."
     _expect_mask(_field(found, "src_mask"), (src != 0)[:, None], did + " src_mask.", "pad=0 by default.")
     wanted = int((tgt[:, 1:] != 0).sum())
     did = f"Batch(src, tgt).n_tokens with tgt = {tgt.tolist()}."
     expect_equal(_field(found, "n_tokens"), wanted, did=did, look="pad=0 by default.")
-    did = "Batch(src, tgt): are src and tgt as they were?"
-    expect_equal(_field(found, "kept"), True, did=did, look="do not change in place what you were given.")

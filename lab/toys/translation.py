@@ -19,7 +19,7 @@ def state(tokens: list[int], factor: int, start: int = 1) -> int:
 
 
 class PrefixTranslator(nn.Module):
-    """The log-probabilities of the next word are row `state(source + written)` of a (STATES, V) table.
+    """The log-probabilities of the next word are row `state([len(source)] + source + written)` of a (STATES, V) table.
 
     The source's state goes into the memory, (B, S, 1), where decode finds it under the last True of src_mask: a memory
     or a mask of another sentence gives other words. Padding of the source counts only if the mask says so.
@@ -32,7 +32,8 @@ class PrefixTranslator(nn.Module):
 
     def encode(self, src: Tensor, src_mask: Tensor) -> Tensor:
         self._note("encode")
-        at, states = torch.ones_like(src[:, 0]), []
+        at, states = self.factor + src_mask.expand(len(src), -1, -1)[:, 0].sum(1) + 1, []  # how many words there are
+        at = at % STATES
         for token, real in zip(src.unbind(1), src_mask.expand(len(src), -1, -1)[:, 0].unbind(1), strict=True):
             at = torch.where(real, (at * self.factor + token + 1) % STATES, at)
             states.append(torch.where(real, at, (at + 7) % STATES))  # what stands under padding is another state
