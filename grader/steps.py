@@ -24,5 +24,9 @@ STEPS = (
     Step(3, "step3_train", "The training loop", 25),
     Step(4, "step4_sample", "Sampling", 15),
     Step(5, "step5_trainer", "The Trainer", 15),
+    Step(9, "step9_batch", "The batch and its masks", 10, "translation"),
+    Step(10, "step10_translator", "The translator", 20, "translation"),
+    Step(11, "step11_noam", "Noam and label smoothing", 10, "translation"),
+    Step(12, "step12_decode", "Greedy and beam search", 20, "translation"),
 )
 BY_NUMBER = {step.number: step for step in STEPS}
