@@ -28,5 +28,6 @@ STEPS = (
     Step(10, "step10_translator", "The translator", 20, "translation"),
     Step(11, "step11_noam", "Noam and label smoothing", 10, "translation"),
     Step(12, "step12_decode", "Greedy and beam search", 20, "translation"),
+    Step(13, "step13_attention", "Attention by hand", 20, "from scratch"),
 )
 BY_NUMBER = {step.number: step for step in STEPS}

@@ -11,7 +11,17 @@ from types import ModuleType
 from lab.problem import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
-STEPS = {1: "step1_model", 2: "step2_data", 3: "step3_train", 4: "step4_sample", 5: "step5_trainer"}
+STEPS = {
+    1: "step1_model",
+    2: "step2_data",
+    3: "step3_train",
+    4: "step4_sample",
+    5: "step5_trainer",
+    9: "step9_batch",
+    10: "step10_translator",
+    11: "step11_noam",
+    12: "step12_decode",
+}
 
 
 class Steps:
