@@ -24,5 +24,8 @@ STEPS = (
     Step(3, "step3_train", "The training loop", 25),
     Step(4, "step4_sample", "Sampling", 15),
     Step(5, "step5_trainer", "The Trainer", 15),
+    Step(6, "step6_schedule", "The schedule", 20, "stretch"),
+    Step(7, "step7_scale", "Scaling", 20, "stretch"),
+    Step(8, "step8_perplexity", "Perplexity", 20, "stretch"),
 )
 BY_NUMBER = {step.number: step for step in STEPS}
