@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+CORE = "core"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -11,7 +13,7 @@ class Step:
     module: str
     title: str
     points: float
-    track: str = "core"
+    track: str = CORE
 
     @property
     def suite(self) -> str:
