@@ -22,6 +22,7 @@ from grader.verdicts import Outcome, Verdict, judge, title_of
 VERDICTS = pytest.StashKey[dict[str, Verdict]]()
 STUDENTS = pytest.StashKey[dict[int, diagnosis.Watched]]()
 SEED = pytest.StashKey[int]()
+NOT_STARTED = pytest.StashKey[list[int]]()
 OWN_TESTS = ("grader/tests", "lab/tests")
 
 settings.register_profile(
@@ -54,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "points(value, step, hint): a graded test (written by grader.probe.points)")
     config.addinivalue_line("markers", "weights_are_free: right models draw other weights (see grader.diagnosis)")
     seed = config.option.seed if config.option.seed is not None else random.SystemRandom().randrange(1 << 31)
+    config.stash[NOT_STARTED] = []  # the step of every failed report that is one for want of code
     config.stash[SEED], config.stash[VERDICTS], config.stash[STUDENTS] = seed, {}, {}
     settings.load_profile("graded")
     torch.set_num_threads(1)  # toy tensors: threads cost more than they give, most of all where cores are shared
@@ -162,6 +164,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         line=item.location[1] or 0,
     )
     _record(item, verdict)
+    if result is Outcome.NOT_STARTED:
+        item.config.stash[NOT_STARTED].append(verdict.step)
     report.graded = result  # type: ignore[attr-defined]
 
 
@@ -208,12 +212,23 @@ def _write(reporter: pytest.TerminalReporter, lines: Any) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail closed: a graded test that was selected and has no passing verdict is a failure, whatever ended the run."""
+    """Fail closed: a graded test that was selected and has no passing verdict is a failure, whatever ended the run.
+
+    Optional steps that are not started are no failure beside the whole core (see `scoreboard.excused`).
+    """
+    config, verdicts = session.config, session.config.stash[VERDICTS]
     graded = {item.nodeid.partition("[")[0] for item in session.items if item.get_closest_marker("points")}
-    verdicts = session.config.stash[VERDICTS]
-    full = all(key in verdicts and verdicts[key].outcome is Outcome.PASSED for key in graded)
-    if graded and not full and exitstatus == pytest.ExitCode.OK and not session.config.option.collectonly:
+    if not graded or config.option.collectonly:
+        return
+    excused = scoreboard.excused(scoreboard.scores(verdicts.values()))
+    full = all(
+        key in verdicts and (verdicts[key].outcome is Outcome.PASSED or verdicts[key].step in excused) for key in graded
+    )
+    forgiven = sum(step in excused for step in config.stash[NOT_STARTED])
+    if exitstatus == pytest.ExitCode.OK and not full:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    elif exitstatus == pytest.ExitCode.TESTS_FAILED and full and session.testsfailed == forgiven:
+        session.exitstatus = pytest.ExitCode.OK
 
 
 def suite_points(items: list[pytest.Item]) -> dict[int, float]:
