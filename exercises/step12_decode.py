@@ -38,11 +38,13 @@ Hint: scores (n, V).flatten().topk(k) gives places in n * V numbers: place // V 
 memory.expand(n, -1, -1) shows one memory to n hypotheses without a copy.
 """
 
-from torch import Tensor, nn
+from typing import Any
+
+from torch import Tensor
 
 
 def greedy_decode(
-    model: nn.Module, src: Tensor, src_mask: Tensor, *, max_len: int, bos: int, eos: int, pad: int = 0
+    model: Any, src: Tensor, src_mask: Tensor, *, max_len: int, bos: int, eos: int, pad: int = 0
 ) -> Tensor:
     """The likeliest word, again and again: (B, S) and (B, 1, S) -> (B, at most max_len) int64, from bos on.
 
@@ -53,7 +55,7 @@ def greedy_decode(
 
 
 def beam_search(
-    model: nn.Module,
+    model: Any,
     src: Tensor,
     src_mask: Tensor,
     *,

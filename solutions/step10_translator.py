@@ -69,7 +69,7 @@ class DecoderLayer(EncoderLayer):
         self.norm_cross = nn.LayerNorm(config.d_model)
         self.cross = Attention(config)
 
-    def forward(self, x: Tensor, mask: Tensor, memory: Tensor, src_mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor, memory: Tensor, src_mask: Tensor) -> Tensor:  # type: ignore[override]
         """(B, T, C) and the memory (B, S, C) -> (B, T, C)."""
         y = self.norm_attention(x)
         x = x + self.dropout(self.attention(y, y, mask))
