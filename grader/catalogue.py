@@ -1,6 +1,6 @@
 """The catalogue: what learners get wrong, as edits of the solutions, and correct modules written another way.
 
-grader/mistakes/step1_model.toml      [[mistake]] id, says, caught_by, message, old, new
+grader/mistakes/step1_model.toml      [[mistake]] id, says, caught_by, message, old, new; source, if others tell of it
 grader/variants/step1_model/*.py      whole modules, each of which must get full points
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from grader.steps import Step
 
 HERE = Path(__file__).resolve().parent
+SOLUTIONS = HERE.parent / "solutions"
 
 
 class CatalogueError(ValueError):
@@ -38,8 +39,10 @@ class Mistake:
 
 def mistakes(step: Step) -> list[Mistake]:
     """The catalogued mistakes of a step. Raises CatalogueError if two have the same id, TypeError on odd keys."""
-    with (HERE / "mistakes" / f"{step.module}.toml").open("rb") as file:
-        found = [Mistake(**entry) for entry in tomllib.load(file)["mistake"]]
+    path = HERE / "mistakes" / f"{step.module}.toml"
+    if not path.exists():
+        return []
+    found = [Mistake(**entry) for entry in tomllib.loads(path.read_text(encoding="utf-8"))["mistake"]]
     if len({mistake.id for mistake in found}) < len(found):
         raise CatalogueError(f"two mistakes of {step.module} have the same id")
     return found
@@ -48,3 +51,8 @@ def mistakes(step: Step) -> list[Mistake]:
 def variants(step: Step) -> list[Path]:
     """The correct modules of a step that are written another way."""
     return sorted((HERE / "variants" / step.module).glob("*.py"))
+
+
+def solution(step: Step) -> Path:
+    """The file that the mistakes of a step edit."""
+    return SOLUTIONS / f"{step.module}.py"

@@ -1,6 +1,7 @@
-"""The command line: `python -m grader grade SUBMISSIONS... --out DIR` and `python -m grader doctor`.
+"""The command line: `python -m grader grade SUBMISSIONS... --out DIR`, `python -m grader check` and `doctor`.
 
-Exit status: 0 the grading worked (whatever the students got), 2 wrong usage, 3 something was ungradable, 130 stopped.
+Exit status: 0 the grading worked (whatever the students got) or everything stands, 1 the check found something to
+mend, 2 wrong usage, 3 something was ungradable, 130 stopped.
 """
 
 import argparse
@@ -28,6 +29,10 @@ def main(arguments: Sequence[str]) -> int:
             from grader.doctor import examine
 
             return examine(Console(highlight=False))
+        if options.command == "check":
+            from grader.check_command import check
+
+            return check(options, Console(highlight=False))
         return grade(options)
     except UsageError as error:
         print(f"grader: {error}", file=sys.stderr)
@@ -51,7 +56,18 @@ def _parser() -> argparse.ArgumentParser:
     word.add_argument("--again", action="store_true", help="grade unchanged submissions too")
     word.add_argument("--steps", type=_steps, default=tuple(BY_NUMBER), metavar="1,3", help="these steps only")
     word.add_argument("--time-limit", type=_positive, default=600, metavar="S", help="seconds for a submission in all")
+    _add_check(commands.add_parser("check", help="prove the suites before class: solutions, variants, mistakes"))
     return parser
+
+
+def _add_check(word: argparse.ArgumentParser) -> None:
+    word.add_argument("--step", type=_steps, default=tuple(BY_NUMBER), metavar="1,3", dest="steps", help="these only")
+    word.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    word.add_argument("--seeds", type=_positive, default=1, metavar="N", help="solutions and variants on N seeds")
+    word.add_argument("--seed", type=int, metavar="N", help="the first of those seeds; drawn afresh if not given")
+    word.add_argument("--whole", action="store_true", help="run mistakes under whole suites: which tests are needed?")
+    word.add_argument("--json", type=Path, metavar="FILE", help="write the result for machines")
+    word.add_argument("--write-messages", action="store_true", help="keep the messages in grader/mistakes/messages")
 
 
 def _positive(text: str) -> int:

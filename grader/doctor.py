@@ -89,3 +89,9 @@ def _data() -> Iterator[Row]:
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
     cached = sorted(p.name for p in home.glob("hub/*--*"))
     yield None, f"Hugging Face cache: {', '.join(cached) or 'empty'}", "" if cached else "grading does not need it"
+
+
+def missing() -> list[str]:
+    """What must be mended before grading can run, a line each."""
+    rows = (row for rows in (_sandboxes(), _machine(), _packages()) for row in rows)
+    return [f"{what}: {advice}" if advice else what for fine, what, advice in rows if fine is False]

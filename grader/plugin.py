@@ -1,5 +1,6 @@
 """The pytest plugin: `student`, `device`, seeds, verdicts and the scoreboard. Loaded by conftest.py."""
 
+import gc
 import hashlib
 import inspect
 import os
@@ -12,15 +13,16 @@ import pytest
 import torch
 from hypothesis import HealthCheck, Phase, settings
 
-from grader import hooks, scoreboard
+from grader import diagnosis, hooks, scoreboard
 from grader.inprocess import from_package
 from grader.probe import Student
 from grader.steps import BY_NUMBER, STEPS, Step
 from grader.verdicts import Outcome, Verdict, judge, title_of
 
 VERDICTS = pytest.StashKey[dict[str, Verdict]]()
-STUDENTS = pytest.StashKey[dict[int, Student]]()
+STUDENTS = pytest.StashKey[dict[int, diagnosis.Watched]]()
 SEED = pytest.StashKey[int]()
+NOT_STARTED = pytest.StashKey[list[int]]()
 OWN_TESTS = ("grader/tests", "lab/tests")
 
 settings.register_profile(
@@ -45,15 +47,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--solutions", action="store_true", help="grade solutions/, and run the grader's and lab's own tests"
     )
     group.addoption("--seed", type=int, metavar="N", help="repeat a run: every test draws the inputs that it drew then")
+    group.addoption("--no-diagnosis", action="store_true", help="do not look which known mistake a failure looks like")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "points(value, step, hint): a graded test (written by grader.probe.points)")
-    config.addinivalue_line("markers", "entry: a test of one entry of the catalogue of mistakes and variants")
+    config.addinivalue_line("markers", "weights_are_free: right models draw other weights (see grader.diagnosis)")
     seed = config.option.seed if config.option.seed is not None else random.SystemRandom().randrange(1 << 31)
+    config.stash[NOT_STARTED] = []  # the step of every failed report that is one for want of code
     config.stash[SEED], config.stash[VERDICTS], config.stash[STUDENTS] = seed, {}, {}
     settings.load_profile("graded")
+    torch.set_num_threads(1)  # toy tensors: threads cost more than they give, most of all where cores are shared
     config.option.hypothesis_seed = str(seed)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # no thread pool to warn about when a loader forks
     if config.option.solutions and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
@@ -76,12 +81,13 @@ def pytest_grader_student(config: pytest.Config, step: Step) -> Student:
 
 
 @pytest.fixture
-def student(request: pytest.FixtureRequest) -> Student:
+def student(request: pytest.FixtureRequest) -> diagnosis.Watched:
     """The code under examination: one runner per step and run."""
     mark = request.node.get_closest_marker("points")
     students, step = request.config.stash[STUDENTS], BY_NUMBER[mark.kwargs["step"]]
     if step.number not in students:
-        students[step.number] = request.config.hook.pytest_grader_student(config=request.config, step=step)
+        runner = request.config.hook.pytest_grader_student(config=request.config, step=step)
+        students[step.number] = diagnosis.Watched(runner)
     return students[step.number]
 
 
@@ -97,7 +103,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     seed = int.from_bytes(digest[:4], "big")
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
 
 
 # -- which tests there are
@@ -120,6 +126,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ]
         if missing:
             raise pytest.UsageError(f"{item.nodeid} lacks {', '.join(missing)}")
+        diagnosis.watch(item)
+
+
+def pytest_collection_finish() -> None:
+    """What the libraries hold stays for good: the Trainer collects garbage in every run, 0.3 s with them in it."""
+    gc.freeze()
 
 
 # -- verdicts
@@ -135,6 +147,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     error = call.excinfo.value if call.excinfo else None
     runner = item.config.stash[STUDENTS].get(mark.kwargs["step"])
     result, message = judge(error, getattr(runner, "raised", None))
+    found = [] if item.config.option.no_diagnosis else diagnosis.diagnose(item, result)
     if report.skipped:  # a skip or xfail that the student's code raised earns nothing
         report.outcome = "failed"
     verdict = Verdict(
@@ -144,12 +157,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         title=title_of(item.function),  # type: ignore[attr-defined]
         hint=mark.kwargs["hint"],
         outcome=result,
-        message=message,
+        message=message + diagnosis.told(found),
+        looks_like=tuple(mistake.id for mistake in found),
         output=report.capstdout + report.capstderr,
         seconds=call.duration,
         line=item.location[1] or 0,
     )
     _record(item, verdict)
+    if result is Outcome.NOT_STARTED:
+        item.config.stash[NOT_STARTED].append(verdict.step)
     report.graded = result  # type: ignore[attr-defined]
 
 
@@ -196,12 +212,23 @@ def _write(reporter: pytest.TerminalReporter, lines: Any) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail closed: a graded test that was selected and has no passing verdict is a failure, whatever ended the run."""
+    """Fail closed: a graded test that was selected and has no passing verdict is a failure, whatever ended the run.
+
+    Optional steps that are not started are no failure beside the whole core (see `scoreboard.excused`).
+    """
+    config, verdicts = session.config, session.config.stash[VERDICTS]
     graded = {item.nodeid.partition("[")[0] for item in session.items if item.get_closest_marker("points")}
-    verdicts = session.config.stash[VERDICTS]
-    full = all(key in verdicts and verdicts[key].outcome is Outcome.PASSED for key in graded)
-    if graded and not full and exitstatus == pytest.ExitCode.OK and not session.config.option.collectonly:
+    if not graded or config.option.collectonly:
+        return
+    excused = scoreboard.excused(scoreboard.scores(verdicts.values()))
+    full = all(
+        key in verdicts and (verdicts[key].outcome is Outcome.PASSED or verdicts[key].step in excused) for key in graded
+    )
+    forgiven = sum(step in excused for step in config.stash[NOT_STARTED])
+    if exitstatus == pytest.ExitCode.OK and not full:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    elif exitstatus == pytest.ExitCode.TESTS_FAILED and full and session.testsfailed == forgiven:
+        session.exitstatus = pytest.ExitCode.OK
 
 
 def suite_points(items: list[pytest.Item]) -> dict[int, float]:

@@ -22,6 +22,8 @@ from typing import Any, Protocol
 
 import pytest
 
+weights_are_free = pytest.mark.weights_are_free  # a suite's pytestmark: no two right models draw the same weights
+
 
 class ProbeError(Exception):
     """The author of a suite wrote a probe that cannot be sent to a sandbox."""

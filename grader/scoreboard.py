@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from grader.steps import BY_NUMBER, STEPS, Step
+from grader.steps import BY_NUMBER, CORE, STEPS, Step
 from grader.verdicts import Outcome, Verdict
 
 FULL_MESSAGES = 3  # per step; the rest get a line each
@@ -97,11 +97,16 @@ def board(results: list[StepScore]) -> Iterator[Line]:
 
 def next_thing(results: list[StepScore], where: str) -> Iterator[Line]:
     """The first thing to do next, with its hint. `where` is the folder that is being graded."""
-    first = next((score for score in results if score.open), None)
+    first = min((score for score in results if score.open), key=_urgency, default=None)
     yield "", ""
     if first is None:
         yield from _all_done(results)
         return
+    if first.step.track != CORE and any(score.step.track == CORE for score in results):
+        yield (
+            "All core points. Train what you wrote with `python -m lab`, or go on; every other track is optional.",
+            "green",
+        )
     step, verdict = BY_NUMBER[first.step.number], first.open[0]
     yield f"Next: {where}/{step.module}.py", "bold"
     if first.state == "not started":
@@ -113,6 +118,23 @@ def next_thing(results: list[StepScore], where: str) -> Iterator[Line]:
         yield f"  {verdict.title}", ""
     yield f"  Hint: {verdict.hint}", ""
     yield f"  Then: pytest {step.suite}", ""
+
+
+def _urgency(score: StepScore) -> tuple[bool, bool]:
+    """The core comes first; of what is optional, whatever has been begun."""
+    optional = score.step.track != CORE
+    return optional, optional and score.state == "not started"
+
+
+def excused(results: list[StepScore]) -> set[int]:
+    """The steps that need not be done for a run to succeed: optional ones that are not started, beside the whole core.
+
+    A run that leaves out a core step was asked for by name: nothing that it names is excused.
+    """
+    run = {score.step.number for score in results}
+    if not all(step.number in run for step in STEPS if step.track == CORE):
+        return set()
+    return {s.step.number for s in results if s.step.track != CORE and s.state == "not started"}
 
 
 def _all_done(results: list[StepScore]) -> Iterator[Line]:

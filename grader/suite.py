@@ -60,6 +60,7 @@ def _pytest(arguments: Sequence[str], plugin: object) -> None:
     """Pytest with this repo's settings and nobody else's. Raises SuiteFailed with what it printed."""
     options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "--confcutdir", str(ROOT)]
     options += ["-p", "grader.plugin", "-p", "no:cacheprovider", "-p", "no:randomly", "-q"]
+    options += ["-p", "no:unraisableexception"]  # it collects all garbage twice a run: half a second with torch
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         status = pytest.main([*options, *arguments], plugins=[plugin])

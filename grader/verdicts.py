@@ -49,7 +49,10 @@ class SubmissionEnded(BaseException):
 
 @dataclass(frozen=True)
 class Verdict:
-    """One graded test: `message` is for the learner, `output` what their code printed."""
+    """One graded test: `message` is for the learner, `output` is what their code printed.
+
+    looks_like: the ids of catalogued mistakes that give the same evidence (grader.diagnosis).
+    """
 
     test: str
     step: int
@@ -58,6 +61,7 @@ class Verdict:
     hint: str
     outcome: Outcome
     message: str = ""
+    looks_like: tuple[str, ...] = ()
     output: str = ""
     seconds: float = 0.0
     line: int = 0  # where the test stands in its suite

@@ -41,7 +41,7 @@ def test_a_fresh_clone_shows_no_points_no_traceback_and_where_to_start(clone):
         assert re.search(rf"{step.number}  {step.title} +0 / {step.points:g} +not started", screen)
     assert "Next: exercises/step1_model.py" in screen
     assert "wrong" not in screen
-    assert len(screen.splitlines()) < 40
+    assert len(screen.splitlines()) < 60
 
 
 @pytest.mark.timeout(280)
@@ -68,6 +68,37 @@ def test_one_step_solved_one_broken_one_unfinished(clone):
     assert status == 1
     assert "short test summary info" in screen
     assert "FAILED" in screen
+
+
+@pytest.mark.timeout(280)
+def test_optional_steps_that_are_not_started_do_not_fail_a_plain_run(clone):
+    for suite in (clone / "tests").glob("test_step*.py"):  # a test each: what counts here is the exit status
+        number = int(re.search(r"\d+", suite.stem)[0])
+        call = "student.cosine_lr(0, peak_lr=1.0, warmup_steps=0, total_steps=1)" if number == 6 else "None"
+        call = "student.count_parameters(None)" if number == 7 else call
+        suite.write_text(
+            "from grader.probe import points, probe\n\n\n"
+            f"@probe\ndef acted(student):\n    return {call}\n\n\n"
+            f'@points(1, step={number}, hint=\'h\')\ndef test_a(student):\n    """Title."""\n'
+            f"    assert acted(student) in (None, 1.0)\n"
+        )
+    status, screen = run_pytest(clone)
+    assert status == 0, screen
+    assert re.search(r"6  The schedule +0 / 1 +not started", screen)
+    assert "All core points" in screen
+    assert "Next: exercises/step6_schedule.py" in screen
+    status, screen = run_pytest(clone, "tests/test_step6_schedule.py")  # asked for by name
+    assert status == 1, screen
+    wrong = "def cosine_lr(*args, **options):\n    return 0.5\n"
+    (clone / "exercises" / "step6_schedule.py").write_text(wrong)
+    status, screen = run_pytest(clone)  # begun, and wrong
+    assert status == 1, screen
+    shutil.copy(clone / "solutions" / "step6_schedule.py", clone / "exercises")
+    status, screen = run_pytest(clone)
+    assert status == 0, screen
+    assert "Next: exercises/step7_scale.py" in screen
+    (clone / "tests" / "test_step5_trainer.py").write_text("raise RuntimeError\n")
+    assert run_pytest(clone)[0] != 0
 
 
 @pytest.mark.timeout(280)

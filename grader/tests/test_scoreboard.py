@@ -39,6 +39,53 @@ def test_a_line_per_step_in_the_order_of_the_course_and_a_total():
     assert "7.5 / 23.5" in board[5]
 
 
+def everything(optional: Outcome, **more) -> list[Verdict]:
+    """Full core points, and every other step with this outcome."""
+    return [
+        verdict(step.number, Outcome.PASSED if step.track == "core" else optional, points=step.points, **more)
+        for step in scoreboard.STEPS
+    ]
+
+
+def test_every_track_has_a_total_of_its_own():
+    board = lines(scoreboard.board, everything(Outcome.NOT_STARTED)).splitlines()
+    totals = [line.split() for line in board[1 + len(scoreboard.STEPS) :]]
+    assert totals[:2] == [["core", "100", "/", "100"], ["stretch", "0", "/", "60"]]
+
+
+def test_steps_of_other_tracks_that_are_not_started_get_a_line_each_and_no_more():
+    results = everything(Outcome.NOT_STARTED)
+    assert lines(scoreboard.findings, results) == ""
+    tracks = {step.track for step in scoreboard.STEPS}
+    assert len(lines(scoreboard.board, results).splitlines()) == 1 + len(scoreboard.STEPS) + len(tracks)
+
+
+def test_after_the_core_the_next_track_comes_and_what_is_begun_before_what_is_not():
+    text = lines(scoreboard.next_thing, everything(Outcome.NOT_STARTED), "exercises")
+    assert "All core points" in text
+    assert "Next: exercises/step6_schedule.py" in text
+    begun = [verdict(8, Outcome.FAILED, message="x") if v.step == 8 else v for v in everything(Outcome.NOT_STARTED)]
+    assert "Next: exercises/step8_perplexity.py" in lines(scoreboard.next_thing, begun, "exercises")
+    unfinished = [verdict(5, Outcome.NOT_STARTED) if v.step == 5 else v for v in begun]
+    text = lines(scoreboard.next_thing, unfinished, "exercises")
+    assert "Next: exercises/step5_trainer.py" in text
+    assert "All core points" not in text
+
+
+def test_only_optional_steps_beside_the_whole_core_are_excused_and_only_if_not_started():
+    def excused(verdicts):
+        return scoreboard.excused(scoreboard.scores(verdicts))
+
+    fresh = everything(Outcome.NOT_STARTED)
+    optional = {step.number for step in scoreboard.STEPS if step.track != "core"}
+    assert excused(fresh) == optional
+    assert excused([verdict(6, Outcome.FAILED) if v.step == 6 else v for v in fresh]) == optional - {6}
+    assert excused([*fresh, verdict(7, Outcome.PASSED, "test_b")]) == optional - {7}
+    assert excused([v for v in fresh if v.step != 3]) == set()
+    assert excused([v for v in fresh if v.step == 6]) == set()
+    assert excused([verdict(1, Outcome.NOT_STARTED) if v.step == 1 else v for v in fresh]) == optional
+
+
 def test_a_step_that_does_not_import_is_told_once():
     text = lines(scoreboard.findings, MIXED)
     assert text.count("cannot be imported") == 1
@@ -64,5 +111,4 @@ def test_the_next_thing_is_the_first_open_step():
     assert "Read the lesson" in fresh
     done = lines(scoreboard.next_thing, [verdict(1, Outcome.PASSED)], "exercises")
     assert "step2_data.py" in done
-    everything = [verdict(step.number, Outcome.PASSED) for step in scoreboard.STEPS]
-    assert "python -m lab" in lines(scoreboard.next_thing, everything, "exercises")
+    assert "python -m lab" in lines(scoreboard.next_thing, everything(Outcome.PASSED), "exercises")

@@ -104,3 +104,10 @@ class Stream:
         for ids in self.epochs[self.done % len(self.epochs)]:
             yield {"input_ids": ids.clone()}
         self.done += 1
+
+
+class SizedStream(Stream):
+    """A Stream that has a length too, as a DataLoader has: the batches of one pass."""
+
+    def __len__(self) -> int:
+        return len(self.epochs[0])
