@@ -38,14 +38,10 @@ Hint: scores (n, V).flatten().topk(k) gives places in n * V numbers: place // V 
 memory.expand(n, -1, -1) shows one memory to n hypotheses without a copy.
 """
 
-from typing import Any
-
 from torch import Tensor
 
 
-def greedy_decode(
-    model: Any, src: Tensor, src_mask: Tensor, *, max_len: int, bos: int, eos: int, pad: int = 0
-) -> Tensor:
+def greedy_decode(model, src: Tensor, src_mask: Tensor, *, max_len: int, bos: int, eos: int, pad: int = 0) -> Tensor:
     """The likeliest word, again and again: (B, S) and (B, 1, S) -> (B, at most max_len) int64, from bos on.
 
     model.encode and model.decode are called as step 10 defines them, in the mode that the model is in. A row is
@@ -55,7 +51,7 @@ def greedy_decode(
 
 
 def beam_search(
-    model: Any,
+    model,
     src: Tensor,
     src_mask: Tensor,
     *,

@@ -86,13 +86,13 @@ def board(results: list[StepScore]) -> Iterator[Line]:
         count = f"{standing} of {len(score.verdicts)} checks stand" if score.state == "in progress" else ""
         tally = f"{number(score.earned):>5} / {number(score.possible):<5}"
         yield (
-            f" {score.step.number:>2}  {score.step.title:<20}{tally} {score.state:<16}{count}".rstrip(),
+            f" {score.step.number:>2}  {score.step.title:<26}{tally} {score.state:<16}{count}".rstrip(),
             colours[score.state],
         )
     for track in dict.fromkeys(score.step.track for score in results):
         mine = [score for score in results if score.step.track == track]
         total = f"{number(sum(s.earned for s in mine)):>5} / {number(sum(s.possible for s in mine)):<5}"
-        yield f"     {track:<20}{total}", "bold"
+        yield f"     {track:<26}{total}", "bold"
 
 
 def next_thing(results: list[StepScore], where: str) -> Iterator[Line]:

@@ -42,6 +42,11 @@ class Attention(nn.Module):
         return self.out(y.transpose(1, 2).flatten(2))  # the heads side by side again
 
 
+def feed_forward(config: TranslatorConfig) -> nn.Sequential:
+    """Each position by itself thinks over what it has gathered: (B, T, C) -> (B, T, C)."""
+    return nn.Sequential(nn.Linear(config.d_model, config.d_ff), nn.ReLU(), nn.Linear(config.d_ff, config.d_model))
+
+
 class EncoderLayer(nn.Module):
     """Look around, then think: each part reads the stream through a normalisation and adds to it (pre-norm)."""
 
@@ -49,10 +54,7 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.norm_attention, self.norm_ff = nn.LayerNorm(config.d_model), nn.LayerNorm(config.d_model)
         self.attention = Attention(config)
-        self.ff = nn.Sequential(
-            nn.Linear(config.d_model, config.d_ff), nn.ReLU(), nn.Linear(config.d_ff, config.d_model)
-        )
-        self.dropout = nn.Dropout(config.dropout)
+        self.ff, self.dropout = feed_forward(config), nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
@@ -61,13 +63,14 @@ class EncoderLayer(nn.Module):
         return x + self.dropout(self.ff(self.norm_ff(x)))
 
 
-class DecoderLayer(EncoderLayer):
+class DecoderLayer(nn.Module):
     """The same, and in between a look at what the encoder made of the source."""
 
     def __init__(self, config: TranslatorConfig):
-        super().__init__(config)
-        self.norm_cross = nn.LayerNorm(config.d_model)
-        self.cross = Attention(config)
+        super().__init__()
+        self.norm_attention, self.norm_cross, self.norm_ff = (nn.LayerNorm(config.d_model) for _ in range(3))
+        self.attention, self.cross = Attention(config), Attention(config)
+        self.ff, self.dropout = feed_forward(config), nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor, memory: Tensor, src_mask: Tensor) -> Tensor:  # type: ignore[override]
         """(B, T, C) and the memory (B, S, C) -> (B, T, C)."""

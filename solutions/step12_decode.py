@@ -1,7 +1,5 @@
 """Step 12, solved: from probabilities to a sentence, one word at a time or several ways at once."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -12,9 +10,7 @@ def _causal(size: int, device: torch.device) -> Tensor:
 
 
 @torch.no_grad()
-def greedy_decode(
-    model: Any, src: Tensor, src_mask: Tensor, *, max_len: int, bos: int, eos: int, pad: int = 0
-) -> Tensor:
+def greedy_decode(model, src: Tensor, src_mask: Tensor, *, max_len: int, bos: int, eos: int, pad: int = 0) -> Tensor:
     """The likeliest word, again and again: (B, S) and (B, 1, S) -> (B, at most max_len) int64, from bos on.
 
     model.encode and model.decode are called as step 10 defines them, in the mode that the model is in. A row is
@@ -33,7 +29,7 @@ def greedy_decode(
 
 @torch.no_grad()
 def beam_search(
-    model: Any,
+    model,
     src: Tensor,
     src_mask: Tensor,
     *,
