@@ -11,7 +11,16 @@ from types import ModuleType
 from lab.problem import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
-STEPS = {1: "step1_model", 2: "step2_data", 3: "step3_train", 4: "step4_sample", 5: "step5_trainer"}
+STEPS = {
+    1: "step1_model",
+    2: "step2_data",
+    3: "step3_train",
+    4: "step4_sample",
+    5: "step5_trainer",
+    6: "step6_schedule",
+    7: "step7_scale",
+    8: "step8_perplexity",
+}
 
 
 class Steps:
