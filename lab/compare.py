@@ -19,15 +19,15 @@ def start(arguments: argparse.Namespace) -> bool:
     given = vars(arguments)
     steps = given.get("steps") or SIZES[given.get("size", "small")].steps or TINY_STEPS
     first = options_of({**given, "steps": steps, "epochs": steps})  # an epoch has a step at least: the steps decide
-    lessons = {}
-    for schedule in SCHEDULES:
+    lessons: dict[str, Lesson] = {}
+    for schedule in reversed(SCHEDULES):  # the cosine first: an unfinished step 6 comes to light at once
         lesson = prepare(replace(first, schedule=schedule), out_of(arguments), schedule)
         lesson.say(f"\n{schedule}:")
         with lesson.steps.unfinished_named():
             if carry_out(lesson, brief=True):
                 lesson.say("nothing to compare: both trainings have to reach their end")
                 return True
-        lessons[schedule] = lesson
+        lessons = {schedule: lesson, **lessons}
     _tell(lessons, steps)
     return False
 

@@ -72,6 +72,7 @@ def resume(folder: Path, caps: dict[str, Any], refused: list[str]) -> bool:
     run = RunFolder(folder)
     options, digest = run.read_config()
     options = replace(options, **caps)
+    _check_schedule(options)
     check_device(options.device)
     _quiet()
     corpus = corpora.load(options.corpus)
@@ -84,7 +85,7 @@ def resume(folder: Path, caps: dict[str, Any], refused: list[str]) -> bool:
 
 
 def options_of(given: dict[str, Any]) -> Options:
-    """The defaults of the size, and what the user chose instead. Raises Problem if the two schedules are at odds."""
+    """The defaults of the size, and what the user chose instead. Raises Problem if they are at odds."""
     size = SIZES[given.get("size", "small")]
     defaults: dict[str, Any] = {
         "corpus": "docs",
@@ -95,17 +96,21 @@ def options_of(given: dict[str, Any]) -> Options:
         "lr": size.lr,
     }
     chosen = {name: value for name, value in given.items() if name not in ("out", "resume")}
-    cosine = chosen.get("schedule") == "cosine"
-    if cosine and "minutes" in chosen:
-        raise Problem("a cosine has to know its last step: give --steps or --epochs in place of --minutes")
-    if cosine and chosen.get("trainer"):
-        raise Problem("step 5's Trainer keeps its rate constant: leave out --trainer or --schedule")
     if not {"epochs", "steps", "minutes"} & chosen.keys():
+        cosine = chosen.get("schedule") == "cosine"
         defaults |= {"steps": size.steps} if cosine else {"minutes": size.minutes}
     options = Options(**{**defaults, **chosen})
+    _check_schedule(options)
     if Path(options.corpus).exists() and options.corpus not in ("docs", "wikitext-2"):
         options.corpus = str(Path(options.corpus).resolve())  # a run may be resumed from another folder
     return options
+
+
+def _check_schedule(options: Options) -> None:
+    if options.schedule == "cosine" and options.minutes:
+        raise Problem("a cosine has to know its last step: give --steps or --epochs in place of --minutes")
+    if options.schedule == "cosine" and options.trainer:
+        raise Problem("step 5's Trainer keeps its rate constant: leave out --trainer or --schedule")
 
 
 def _package(options: Options) -> str:

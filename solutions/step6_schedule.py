@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -51,7 +52,7 @@ def train_with_cosine(
     """
     if len(loader) == 0:
         raise ValueError("the loader has no batch: is the dataset empty?")
-    schedule = {"peak_lr": peak_lr, "warmup_steps": warmup_steps, "final_lr": final_lr}
+    schedule: dict[str, Any] = {"peak_lr": peak_lr, "warmup_steps": warmup_steps, "final_lr": final_lr}
     total_steps = epochs * len(loader)
     model.to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak_lr, weight_decay=weight_decay)
