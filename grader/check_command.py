@@ -22,7 +22,11 @@ SHOWN = 12  # faults of a step; the machine-readable result has all
 
 
 def check(options: Namespace, console: Console) -> int:
-    """Run the check; 0 if nothing is to be mended."""
+    """Run the check; 0 if nothing is to be mended.
+
+    The table: how many of the solutions, stubs and variants got what they should, how many mistakes were caught by the
+    test that they name, and how many the diagnosis names, alone or as one of two.
+    """
     steps = [BY_NUMBER[n] for n in options.steps]
     seeds = draw_seeds(options.seeds) if options.seed is None else [options.seed + i for i in range(options.seeds)]
     lacking = missing()
@@ -63,19 +67,19 @@ def _run(trials: Sequence[Trial], jobs: int, console: Console) -> list[Finding]:
 
 
 def _table(reports: Sequence[StepReport], *, whole: bool) -> Table:
-    table = Table(title=None, header_style="bold", box=None, pad_edge=False)
-    for name in ("step", "points", "tests", "solution", "stub", "variants", "mistakes caught", "named", "seconds"):
-        table.add_column(name, justify="left" if name == "step" else "right")
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for name in ("step", "points", "tests", "solution", "stub", "variants", "caught", "named", "time"):
+        table.add_column(name, justify="left" if name == "step" else "right", no_wrap=True)
     if whole:
-        table.add_column("catch nothing alone", justify="right")
+        table.add_column("idle", justify="right", no_wrap=True)
     for one in reports:
         cells = [
             f"{one.step.number:>2}  {one.step.title}",
             number(one.step.points),
             str(len(one.tests)),
             *(_sound(one.of(kind)) for kind in ("solution", "stub", "variant", "mistake")),
-            f"{one.named} of {len(one.of('mistake'))}",
-            f"{sum(finding.seconds for finding in one.findings):.0f}",
+            f"{one.named}/{len(one.of('mistake'))}",
+            f"{sum(finding.seconds for finding in one.findings):.0f} s",
         ]
         table.add_row(*cells, *([str(len(one.redundant))] if whole else []))
     return table
@@ -83,7 +87,7 @@ def _table(reports: Sequence[StepReport], *, whole: bool) -> Table:
 
 def _sound(findings: Sequence[Finding]) -> str:
     fine = sum(not finding.faults for finding in findings)
-    return f"[{'green' if fine == len(findings) else 'red'}]{fine} of {len(findings)}[/]"
+    return f"[{'green' if fine == len(findings) else 'red'}]{fine}/{len(findings)}[/]"
 
 
 def _notes(reports: Sequence[StepReport], *, whole: bool) -> list[str]:

@@ -42,11 +42,22 @@ CANDIDATES = 3  # a longer list of "either ... or" helps nobody
 REAL = re.compile(r"-?\b\d+\.\d+(e[+-]?\d+)?\b|-?\b\d+e[+-]?\d+\b|\bnan\b|-?\binf\b")
 
 
+@dataclass(frozen=True)
+class Call:
+    """One call of a probe: with what, in which random state, and what came back."""
+
+    act: Probe
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    state: torch.Tensor
+    answer: Any  # evidence, or the error that was raised
+
+
 class Watched:
-    """A runner of probes that keeps what came back while the present example was tried."""
+    """A runner of probes that keeps the calls of the present example."""
 
     def __init__(self, runner: Student):
-        self.runner, self.seen = runner, list[Any]()
+        self.runner, self.calls = runner, list[Call]()
 
     @property
     def raised(self) -> BaseException | None:
@@ -54,39 +65,24 @@ class Watched:
 
     def run_probe(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         __tracebackhide__ = True
+        asked = act, copy.deepcopy(args), copy.deepcopy(kwargs), torch.get_rng_state()
         try:
             value = self.runner.run_probe(act, args, kwargs)
         except BaseException as error:
-            self.seen.append(error)
+            self.calls.append(Call(*asked, error))
             raise
-        self.seen.append(value)
+        self.calls.append(Call(*asked, value))
         return value
 
     def __repr__(self) -> str:
         return "student"
 
 
-class _Differs(BaseException):
-    """The mistake under trial gave other evidence. Not an Exception: no test must take it for the student's."""
-
-
-class _Rerun(Watched):
-    """Runs a mistake's probes, and ends the trial where their evidence is not what was `wanted`."""
-
-    def __init__(self, runner: Student, wanted: Sequence[Any]):
-        super().__init__(runner)
-        self.wanted = wanted
-
-    def run_probe(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        try:
-            return super().run_probe(act, args, kwargs)
-        finally:
-            at = len(self.seen) - 1
-            if at >= len(self.wanted) or not same(self.seen[at], self.wanted[at]):
-                raise _Differs
-
-
 # -- the example that a test was at: its arguments, its random numbers, what Hypothesis drew
+
+
+class _OtherDraws(Exception):  # noqa: N818 - no error of anybody
+    """In a rerun the test drew more than it had drawn."""
 
 
 class _Tape:
@@ -110,7 +106,7 @@ class _Player:
         try:
             return next(self.left)
         except StopIteration:
-            raise _Differs from None
+            raise _OtherDraws from None
 
 
 @dataclass
@@ -121,7 +117,7 @@ class Example:
     arguments: dict[str, Any]
     states: tuple[Any, ...]
     tape: _Tape | None
-    seen: list[Any]
+    calls: list[Call]
     error: BaseException | None = None
     raised: BaseException | None = None
 
@@ -156,8 +152,8 @@ def _kept(test: Callable[..., None], item: pytest.Item) -> Callable[..., None]:
         tape = _Tape(arguments["data"]) if "data" in arguments else None
         plain = {name: value for name, value in arguments.items() if name not in ("student", "data")}
         states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-        student.seen = []
-        example = Example(test, copy.deepcopy(plain), states, tape, student.seen)
+        student.calls = []
+        example = Example(test, copy.deepcopy(plain), states, tape, student.calls)
         item.stash[EXAMPLES].append(example)
         try:
             test(**(arguments | ({"data": tape} if tape else {})))
@@ -207,12 +203,12 @@ def diagnose(item: pytest.Item, outcome: Outcome) -> list[Mistake]:
 
 def _giving_the_same(item: pytest.Item, name: str) -> list[Mistake]:
     examples = list(item.stash.get(EXAMPLES, []))[::-1]
-    if not examples or not examples[0].seen:
+    if not examples or not examples[0].calls:
         return []
     step = BY_NUMBER[item.get_closest_marker("points").kwargs["step"]]  # type: ignore[union-attr]
     free = item.get_closest_marker("weights_are_free") is not None
     equal, alike = list[Mistake](), list[Mistake]()
-    with _bounded(BUDGET_S):
+    with _clock.bounds(BUDGET_S):
         for mistake in sorted(_catalogue(step), key=lambda mistake: mistake.caught_by != name):
             wrong = _wrong(step, mistake)
             if all(_equal(example, wrong) for example in examples):
@@ -223,17 +219,37 @@ def _giving_the_same(item: pytest.Item, name: str) -> list[Mistake]:
 
 
 def _equal(example: Example, wrong: Student) -> bool:
-    """The mistake's code returns the same evidence."""
-    trial = _Rerun(wrong, example.seen)
-    ended = _error_of(example, trial)
-    return not isinstance(ended, _Differs) and len(trial.seen) == len(example.seen)
+    """The mistake's code gives the same answer to every call."""
+    return all(same(_answer(call, wrong), call.answer) for call in example.calls)
+
+
+def _answer(call: Call, wrong: Student) -> Any:
+    torch.set_rng_state(call.state)
+    try:
+        with _silence():
+            return wrong.run_probe(call.act, copy.deepcopy(call.args), copy.deepcopy(call.kwargs))
+    except Exception as error:  # a mistake's code may raise anything
+        return error
 
 
 def _alike(example: Example, wrong: Student) -> bool:
     """The test says the same of the mistake's evidence."""
-    trial = Watched(wrong)
-    error = _error_of(example, trial)
+    trial, error = Watched(wrong), None
+    try:
+        with _silence():
+            example.again(trial)
+    except Exception as raised:  # a mistake's code may raise anything
+        error = raised
     return signature(*judge(error, trial.raised)) == signature(*judge(example.error, example.raised))
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Whatever a mistake's code prints or warns of is nobody's business."""
+    nowhere = io.StringIO()
+    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def told(found: Sequence[Mistake]) -> str:
@@ -280,18 +296,6 @@ def _said(error: BaseException) -> str:
     return text.removeprefix("Your code raised ") if hasattr(error, "outcome") else f"{type(error).__name__}: {text}"
 
 
-def _error_of(example: Example, trial: Student) -> BaseException | None:
-    """How the test ends on a mistake's code; whatever that prints or warns of is nobody's business."""
-    silent = io.StringIO()
-    with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            example.again(trial)
-        except (Exception, _Differs) as error:  # a mistake's code may raise anything
-            return error
-    return None
-
-
 @functools.cache
 def _catalogue(step: Step) -> list[Mistake]:
     return mistakes(step) if solution(step).exists() else []
@@ -306,6 +310,9 @@ class _Wrong(InProcess):
         self._answers = dict[bytes, tuple[Any, Exception | None]]()
 
     def run_probe(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._probing:  # a probe that calls another
+            return super().run_probe(act, args, kwargs)
+        _clock.check()
         asked = pickle.dumps((act.function.__name__, torch.get_rng_state(), args, kwargs))
         key = hashlib.sha256(asked).digest()
         if key in self._answers:
@@ -335,29 +342,46 @@ _wrong = functools.cache(_Wrong)
 
 
 class _TimeIsUp(BaseException):
-    pass
+    """The trials have taken long enough."""
 
 
-@contextlib.contextmanager
-def _bounded(seconds: float) -> Iterator[None]:
-    """The block ends when the time is up; a timer of pytest-timeout waits until then. Without SIGALRM: no bound."""
+class _Clock:
+    """Ends trials where they ask for the next probe, or, if one hangs, by an alarm."""
+
+    until = float("inf")
+
+    def check(self) -> None:
+        if time.monotonic() > self.until:
+            raise _TimeIsUp
+
+    @contextlib.contextmanager
+    def bounds(self, seconds: float) -> Iterator[None]:
+        """The block ends when the time is up; a timer of pytest-timeout waits until then."""
+        started, grad = time.monotonic(), torch.is_grad_enabled()
+        self.until = started + 0.75 * seconds
+        theirs, left = _alarm(self._ring, seconds)
+        try:
+            yield
+        except _TimeIsUp:
+            pass
+        finally:
+            self.until = float("inf")
+            _alarm(theirs, max(0.001, left - (time.monotonic() - started)) if left else 0)
+            torch.set_grad_enabled(grad)  # the alarm may ring where a mistake's code has switched it off
+
+    def _ring(self, *_: object) -> None:
+        if self.until < float("inf"):
+            raise _TimeIsUp
+
+
+def _alarm(handler: Any, seconds: float) -> tuple[Any, float]:
+    """Set the alarm, and again a second later: Python drops what is raised in a destructor. What was set before."""
     if not hasattr(signal, "setitimer"):
-        yield
-        return
+        return None, 0
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    theirs = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0 if handler == _clock._ring else 0)
+    return theirs, left
 
-    def up(*_: object) -> None:
-        raise _TimeIsUp
 
-    started = time.monotonic()
-    theirs = signal.signal(signal.SIGALRM, up)
-    # again and again: Python drops what is raised in a destructor or a callback
-    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
-    try:
-        yield
-    except _TimeIsUp:
-        pass
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, theirs)
-        if left:
-            signal.setitimer(signal.ITIMER_REAL, max(0.001, left - (time.monotonic() - started)))
+_clock = _Clock()

@@ -38,7 +38,7 @@ class InProcess:
             return act.function(self, *args, **kwargs)
         self._probing, self.raised = True, None
         try:
-            with _own_random_state(int(torch.randint(1 << 31, ()))):
+            with _own_state(int(torch.randint(1 << 31, ()))):
                 return evidence.decode(evidence.encode(act.function(self, *args, **kwargs)))
         except BaseException as error:
             self.raised = error
@@ -90,9 +90,13 @@ def from_file(path: Path, name: str = "submitted_step") -> InProcess:
 
 
 @contextlib.contextmanager
-def _own_random_state(seed: int) -> Iterator[None]:
-    """Seed every generator for the block, then put the test's own state back: a probe must not fix later draws."""
+def _own_state(seed: int) -> Iterator[None]:
+    """Seed every generator for the block, then put the test's own state back: a probe must not fix later draws.
+
+    Nor may it leave torch without gradients or with another default type, as student code does by mistake.
+    """
     kept = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     random.seed(seed)
     np.random.seed(seed % (1 << 32))
     torch.default_generator.manual_seed(seed)  # torch.manual_seed formats a stack for devices that are not there
@@ -101,6 +105,8 @@ def _own_random_state(seed: int) -> Iterator[None]:
     try:
         yield
     finally:
+        torch.set_grad_enabled(grad)
+        torch.set_default_dtype(dtype)
         random.setstate(kept[0])
         np.random.set_state(kept[1])
         torch.set_rng_state(kept[2])

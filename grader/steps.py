@@ -29,5 +29,10 @@ STEPS = (
     Step(6, "step6_schedule", "The schedule", 20, "stretch"),
     Step(7, "step7_scale", "Scaling", 20, "stretch"),
     Step(8, "step8_perplexity", "Perplexity", 20, "stretch"),
+    Step(9, "step9_batch", "The batch and its masks", 10, "translation"),
+    Step(10, "step10_translator", "The translator", 20, "translation"),
+    Step(11, "step11_noam", "Noam and label smoothing", 10, "translation"),
+    Step(12, "step12_decode", "Greedy and beam search", 20, "translation"),
+    Step(13, "step13_attention", "Attention by hand", 20, "from scratch"),
 )
 BY_NUMBER = {step.number: step for step in STEPS}

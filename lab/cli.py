@@ -22,6 +22,7 @@ examples:
   python -m lab --resume runs/NAME --epochs 20   go on with a run, and further
   python -m lab compare                          the two learning rates side by side
   python -m lab scale --minutes 10               four sizes, and the power law of their losses
+  python -m lab translate                        steps 9 to 12: numbers in English words to German words
 """
 
 
@@ -66,7 +67,20 @@ def scale(argv: list[str]) -> int:
     return INTERRUPTED if scale.start(arguments) else 0
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"run": run, "compare": compare, "scale": scale}
+def translate(argv: list[str]) -> int:
+    """Steps 9 to 12 at work: train a translator, score it on pairs that it has never seen."""
+    arguments = _translate_parser().parse_args(argv)
+    from lab import translation
+
+    return INTERRUPTED if translation.start(arguments) else 0
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "run": run,
+    "compare": compare,
+    "scale": scale,
+    "translate": translate,
+}
 
 
 def _run_parser() -> argparse.ArgumentParser:
@@ -145,6 +159,26 @@ def _add_choices(parser: argparse.ArgumentParser) -> tuple[Any, Any]:
     how.add_argument("--seed", type=_seed, metavar="N", help="0 by default; the same seed gives the same run")
     how.add_argument("--device", metavar="D", help="cpu (default) or cuda")
     return code, how
+
+
+def _translate_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lab translate",
+        description="Train the translator of steps 9 to 12, and score it on pairs that it has never seen.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--solutions", action="store_true", help="the solved steps instead of exercises/")
+    parser.add_argument(
+        "--pairs", metavar="P", help="numbers (default), multi30k (hub), or a file of lines: source, tab, translation"
+    )
+    parser.add_argument("--steps", type=_count, metavar="N", help="at most N steps")
+    parser.add_argument("--minutes", type=_positive, metavar="M", help="at most M minutes of training")
+    parser.add_argument("--batch-size", type=_count, metavar="N", help="pairs in a step")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="0 by default: which pairs are held out, and the run")
+    parser.add_argument("--device", metavar="D", help="cpu (default) or cuda")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder that gets the run's folder (runs)")
+    return parser
 
 
 CAPS = ("epochs", "steps", "minutes")

@@ -20,6 +20,10 @@ STEPS = {
     6: "step6_schedule",
     7: "step7_scale",
     8: "step8_perplexity",
+    9: "step9_batch",
+    10: "step10_translator",
+    11: "step11_noam",
+    12: "step12_decode",
 }
 
 

@@ -64,18 +64,22 @@ def test_another_build_with_a_known_mistake_is_told_which(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "test", "mistake"),
+    ("diagonal", "named"),
     [
-        ("config.block_size).tril()", "config.block_size)", "test_no_position_sees_its_future", "mask-missing"),
+        ("1", ("mask-one-too-far",)),
+        ("config.block_size", ()),  # a mask that hides nothing: half a dozen mistakes give that table
     ],
 )
-def test_where_weights_are_free_the_table_of_influence_decides(tmp_path, old, new, test, mistake):
+def test_where_weights_are_free_the_table_of_influence_decides(tmp_path, diagonal, named):
     """A model built by hand draws other weights than our solution; what it lets through shows in the table."""
-    source = (ROOT / "grader/variants/step1_model/by_hand.py").read_text(encoding="utf-8")
-    assert source.count(old) == 1
-    verdict = verdicts(tmp_path, 1, source.replace(old, new), [test])[test]
+    source, test = (
+        (ROOT / "grader/variants/step1_model/by_hand.py").read_text("utf-8"),
+        "test_no_position_sees_its_future",
+    )
+    assert source.count(".tril()") == 1
+    verdict = verdicts(tmp_path, 1, source.replace(".tril()", f".tril({diagonal})"), [test])[test]
     assert verdict.outcome is Outcome.FAILED
-    assert mistake in verdict.looks_like
+    assert verdict.looks_like == named
 
 
 def test_an_unknown_mistake_is_not_guessed_at(tmp_path):
