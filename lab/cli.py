@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lab.options import SIZES
+from lab.options import SCHEDULES, SIZES
 from lab.problem import Problem
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -18,7 +18,10 @@ examples:
   python -m lab --solutions                      the same with the solved steps
   python -m lab --corpus notes/ --minutes 10     your own .txt and .md files
   python -m lab --corpus wikitext-2 --tokenizer gpt2 --size lesson     the lesson's 12.4 M parameters (hours on a CPU)
+  python -m lab --schedule cosine                step 6's learning rate in place of a constant one
   python -m lab --resume runs/NAME --epochs 20   go on with a run, and further
+  python -m lab compare                          the two learning rates side by side
+  python -m lab scale --minutes 10               four sizes, and the power law of their losses
   python -m lab translate                        steps 9 to 12: numbers in English words to German words
 """
 
@@ -48,6 +51,22 @@ def run(argv: list[str]) -> int:
     return INTERRUPTED if interrupted else 0
 
 
+def compare(argv: list[str]) -> int:
+    """Step 3's constant rate against step 6's cosine."""
+    arguments = _compare_parser().parse_args(argv)
+    from lab import compare
+
+    return INTERRUPTED if compare.start(arguments) else 0
+
+
+def scale(argv: list[str]) -> int:
+    """Several sizes, and the line through their losses."""
+    arguments = _scale_parser().parse_args(argv)
+    from lab import scale
+
+    return INTERRUPTED if scale.start(arguments) else 0
+
+
 def translate(argv: list[str]) -> int:
     """Steps 9 to 12 at work: train a translator, score it on pairs that it has never seen."""
     arguments = _translate_parser().parse_args(argv)
@@ -56,21 +75,74 @@ def translate(argv: list[str]) -> int:
     return INTERRUPTED if translation.start(arguments) else 0
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"run": run, "translate": translate}
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "run": run,
+    "compare": compare,
+    "scale": scale,
+    "translate": translate,
+}
 
 
 def _run_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m lab",
-        description="Train the GPT of exercises/ on real text: tokenize, train, validate, sample, draw the loss curve.",
+    parser = _parser(
+        "python -m lab",
+        "Train the GPT of exercises/ on real text: tokenize, train, validate, sample, draw the loss curve.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    code, how = _add_choices(parser)
+    code.add_argument("--trainer", action="store_true", help="train step 5's model with step 5's Trainer")
+    how.add_argument("--schedule", choices=SCHEDULES, help="the learning rate: constant (default), or step 6's cosine")
+    caps = parser.add_argument_group("when it stops (Ctrl-C stops it too, with everything kept)")
+    caps.add_argument("--epochs", type=_count, metavar="N", help="passes over the training text")
+    caps.add_argument("--steps", type=_count, metavar="N", help="at most N steps")
+    caps.add_argument("--minutes", type=_positive, metavar="M", help="at most M minutes of training")
+    runs = parser.add_argument_group("where it writes")
+    runs.add_argument("--out", type=Path, metavar="DIR", help="the folder that gets the run's folder (runs)")
+    runs.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run; only its caps can be changed")
+    return parser
+
+
+def _compare_parser() -> argparse.ArgumentParser:
+    parser = _parser(
+        "python -m lab compare",
+        "Train twice, from the same seed, on the same batches, for as many steps: once at step 3's constant rate, once "
+        "with step 6's cosine. A table of two rows and a picture.",
+    )
+    _add_choices(parser)
+    parser.add_argument("--steps", type=_count, metavar="N", help="of each training (default 600; size tiny: 60)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder that gets the runs' folders (runs)")
+    return parser
+
+
+def _scale_parser() -> argparse.ArgumentParser:
+    parser = _parser(
+        "python -m lab scale",
+        "Train the model at a quarter, a half, once and twice its depth and width (step 7's double), all for as many "
+        "steps as fit into the time, and fit a power law to their losses. A table and a picture.",
+    )
+    _add_choices(parser)
+    parser.add_argument(
+        "--minutes", type=_positive, required=True, metavar="M", help="for all trainings together (needed)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder that gets the results' folder (runs)")
+    return parser
+
+
+def _parser(name: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=name,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter if epilog else argparse.HelpFormatter,
         argument_default=argparse.SUPPRESS,  # what was not given is not there: --resume must tell the two apart
         allow_abbrev=False,
     )
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> tuple[Any, Any]:
+    """Whose code, which text, which model: what every command asks. Returns two groups that may get more."""
     code = parser.add_argument_group("whose code")
     code.add_argument("--solutions", action="store_true", help="the solved steps instead of exercises/")
-    code.add_argument("--trainer", action="store_true", help="train step 5's model with step 5's Trainer")
     text = parser.add_argument_group("what it reads")
     text.add_argument(
         "--corpus", metavar="C", help="docs (default), wikitext-2, or a text file or folder of .txt and .md files"
@@ -86,14 +158,7 @@ def _run_parser() -> argparse.ArgumentParser:
     how.add_argument("--lr", type=_positive, metavar="RATE", help="learning rate")
     how.add_argument("--seed", type=_seed, metavar="N", help="0 by default; the same seed gives the same run")
     how.add_argument("--device", metavar="D", help="cpu (default) or cuda")
-    caps = parser.add_argument_group("when it stops (Ctrl-C stops it too, with everything kept)")
-    caps.add_argument("--epochs", type=_count, metavar="N", help="passes over the training text")
-    caps.add_argument("--steps", type=_count, metavar="N", help="at most N steps")
-    caps.add_argument("--minutes", type=_positive, metavar="M", help="at most M minutes of training")
-    runs = parser.add_argument_group("where it writes")
-    runs.add_argument("--out", type=Path, metavar="DIR", help="the folder that gets the run's folder (runs)")
-    runs.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run; only its caps can be changed")
-    return parser
+    return code, how
 
 
 def _translate_parser() -> argparse.ArgumentParser:

@@ -45,16 +45,24 @@ class Lesson:
 
 def start(arguments: argparse.Namespace) -> bool:
     """A new run, from the command line's arguments. Returns whether Ctrl-C ended it; raises Problem."""
-    options = _options(vars(arguments))
-    _check_device(options.device)
+    lesson = prepare(options_of(vars(arguments)), out_of(arguments))
+    with lesson.steps.unfinished_named():
+        return carry_out(lesson)
+
+
+def out_of(arguments: argparse.Namespace) -> Path:
+    """The folder that gets the run's folder."""
+    return getattr(arguments, "out", Path("runs"))
+
+
+def prepare(options: Options, out: Path, what: str = "") -> Lesson:
+    """A corpus, a tokenizer and a folder out/DATE-corpus-size (`what`: a word after it). Raises Problem."""
+    check_device(options.device)
     _quiet()
-    steps = Steps(_package(options))
     corpus = corpora.load(options.corpus)
     tokenizer = vocab.load(options.tokenizer, corpus)
-    run = RunFolder.create(getattr(arguments, "out", Path("runs")), f"{corpus.name}-{options.size}")
-    with steps.unfinished_named():
-        lesson = Lesson(options, steps, corpus, tokenizer, run, Console())
-        return _carry_out(lesson, resumed=False)
+    run = RunFolder.create(out, "-".join([corpus.name, options.size, *filter(None, [what])]))
+    return Lesson(options, Steps(_package(options)), corpus, tokenizer, run, Console())
 
 
 def resume(folder: Path, caps: dict[str, Any], refused: list[str]) -> bool:
@@ -64,7 +72,8 @@ def resume(folder: Path, caps: dict[str, Any], refused: list[str]) -> bool:
     run = RunFolder(folder)
     options, digest = run.read_config()
     options = replace(options, **caps)
-    _check_device(options.device)
+    _check_schedule(options)
+    check_device(options.device)
     _quiet()
     corpus = corpora.load(options.corpus)
     if corpus.digest() != digest:
@@ -72,11 +81,11 @@ def resume(folder: Path, caps: dict[str, Any], refused: list[str]) -> bool:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(run.tokenizer)
     steps = Steps(_package(options))
     with steps.unfinished_named():
-        return _carry_out(Lesson(options, steps, corpus, tokenizer, run, Console()), resumed=True)
+        return carry_out(Lesson(options, steps, corpus, tokenizer, run, Console()), resumed=True)
 
 
-def _options(given: dict[str, Any]) -> Options:
-    """The defaults of the size, and what the user chose instead."""
+def options_of(given: dict[str, Any]) -> Options:
+    """The defaults of the size, and what the user chose instead. Raises Problem if they are at odds."""
     size = SIZES[given.get("size", "small")]
     defaults: dict[str, Any] = {
         "corpus": "docs",
@@ -88,18 +97,27 @@ def _options(given: dict[str, Any]) -> Options:
     }
     chosen = {name: value for name, value in given.items() if name not in ("out", "resume")}
     if not {"epochs", "steps", "minutes"} & chosen.keys():
-        defaults["minutes"] = size.minutes
+        cosine = chosen.get("schedule") == "cosine"
+        defaults |= {"steps": size.steps} if cosine else {"minutes": size.minutes}
     options = Options(**{**defaults, **chosen})
+    _check_schedule(options)
     if Path(options.corpus).exists() and options.corpus not in ("docs", "wikitext-2"):
         options.corpus = str(Path(options.corpus).resolve())  # a run may be resumed from another folder
     return options
+
+
+def _check_schedule(options: Options) -> None:
+    if options.schedule == "cosine" and options.minutes:
+        raise Problem("a cosine has to know its last step: give --steps or --epochs in place of --minutes")
+    if options.schedule == "cosine" and options.trainer:
+        raise Problem("step 5's Trainer keeps its rate constant: leave out --trainer or --schedule")
 
 
 def _package(options: Options) -> str:
     return "solutions" if options.solutions else "exercises"
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts; an unknown name is a RuntimeError
@@ -115,20 +133,24 @@ def _quiet() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # unset, it warns wherever a process forks
 
 
-def _carry_out(lesson: Lesson, *, resumed: bool) -> bool:
+def carry_out(lesson: Lesson, *, resumed: bool = False, brief: bool = False) -> bool:
+    """Train, validate, and draw; `brief`: without samples and the curve. Returns whether Ctrl-C ended it."""
     options, run = lesson.options, lesson.run
     torch.manual_seed(options.seed)
     model, block_size = _model(lesson)
-    data, validation = (_blocks(lesson, part, block_size) for part in ("train", "validation"))
+    data, validation = (blocks(lesson, part, block_size) for part in ("train", "validation"))
     plan = Plan(len(data), options.batch_size, block_size, options.epochs, options.steps, options.minutes)
     _introduce(lesson, model, plan)
-    _rehearse_sampling(lesson, model, block_size)
+    if not brief:
+        _rehearse_sampling(lesson, model, block_size)
     if not resumed:
         lesson.tokenizer.save_pretrained(run.tokenizer)
     run.write_config(options, lesson.corpus.digest())
 
     make_loader = lesson.steps[2].make_loader
     quick = make_loader(validation.select(range(min(len(validation), QUICK * options.batch_size))), shuffle=False)
+    with torch.random.fork_rng():  # a fault of step 8's comes to light now, not minutes later
+        evaluate.validation(lesson.steps, model, [next(iter(quick))], options.device)
     with Interrupt() as interrupt, display(lesson.console) as shown:
         recorder = FirstLossTold(
             run, plan, shown, interrupt, lambda: evaluate.mean_loss(model, quick, options.device), len(lesson.tokenizer)
@@ -138,7 +160,9 @@ def _carry_out(lesson: Lesson, *, resumed: bool) -> bool:
         else:
             loader = make_loader(data, batch_size=options.batch_size, shuffle=True, seed=options.seed)
             training.fit(lesson.steps, model, loader, options, recorder, run.read_checkpoint() if resumed else None)
-        _conclude(lesson, model.eval(), make_loader(validation, shuffle=False), recorder)
+        result = _validate(lesson, model.eval(), make_loader(validation, shuffle=False), recorder)
+        if not brief:
+            _conclude(lesson, model, recorder, result)
     return interrupt.asked
 
 
@@ -168,7 +192,7 @@ def _model(lesson: Lesson) -> tuple[nn.Module, int]:
     return model.to(lesson.options.device), block_size
 
 
-def _blocks(lesson: Lesson, part: str, block_size: int) -> datasets.Dataset:
+def blocks(lesson: Lesson, part: str, block_size: int) -> datasets.Dataset:
     texts = lesson.corpus.texts(getattr(lesson.corpus, part))
     try:
         return lesson.steps[2].build_dataset(texts, lesson.tokenizer, block_size)
@@ -188,6 +212,7 @@ def _introduce(lesson: Lesson, model: nn.Module, plan: Plan) -> None:
     options, package = lesson.options, lesson.steps.package
     count = sum(parameter.numel() for parameter in model.parameters())
     trained_by = "step 5's Trainer" if options.trainer else "step 3's loop"
+    trained_by = "step 6's cosine" if options.schedule == "cosine" else trained_by
     cap = f", at most {options.minutes:g} minutes" if options.minutes else ""
     lesson.say(
         f"{package}/ on {lesson.corpus.name}: {count:,} parameters, {len(lesson.tokenizer):,} tokens in the vocabulary"
@@ -198,36 +223,42 @@ def _introduce(lesson: Lesson, model: nn.Module, plan: Plan) -> None:
     )
 
 
-def _conclude(lesson: Lesson, model: nn.Module, validation: Any, recorder: Recorder) -> None:
-    """Numbers, words and the picture; a run that Ctrl-C ended gets them too."""
-    options, run, tokenizer = lesson.options, lesson.run, lesson.tokenizer
-    loss = evaluate.mean_loss(model, validation, options.device)
-    per_byte = evaluate.tokens_per_byte(tokenizer, lesson.corpus.validation)
+def _validate(lesson: Lesson, model: nn.Module, validation: Any, recorder: Recorder) -> dict[str, Any]:
+    """The numbers of a run, kept and told; a run that Ctrl-C ended gets them too."""
+    options, run = lesson.options, lesson.run
+    loss, measured_by = evaluate.validation(lesson.steps, model, validation, options.device)
+    per_byte = evaluate.tokens_per_byte(lesson.tokenizer, lesson.corpus.validation)
     result = {
         "step": recorder.step,
         "validation": loss,
         "perplexity": math.exp(loss),
         "bits_per_byte": evaluate.bits_per_byte(loss, per_byte),
+        "measured_by": measured_by,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "seconds": round(recorder.seconds, 1),
     }
     run.append(result)
     run.write_json("result.json", result)
-    title = f"{lesson.corpus.name}, {result['parameters']:,} parameters, {recorder.step:,} steps"
-    plots.loss_curve(run.curve, run.records(), untrained=math.log(len(tokenizer)), title=title)
-    texts = evaluate.samples(
-        lesson.steps, model, tokenizer, lesson.corpus.prompts, block_size=recorder.plan.block_size, seed=options.seed
-    )
-    run.write_text("samples.txt", "\n\n---\n\n".join(texts) + "\n")
-
     stopped = "interrupted" if recorder.interrupt.asked else "trained"
     lesson.say(
         f"\n{stopped} after {recorder.step:,} steps, {clock(recorder.seconds)}; training loss {recorder.mean:.2f}"
     )
     lesson.say(
         f"validation: {loss:.3f} nats per token, perplexity {result['perplexity']:.1f}, "
-        f"{result['bits_per_byte']:.3f} bits per byte"
+        f"{result['bits_per_byte']:.3f} bits per byte; measured by {measured_by}"
     )
+    return result
+
+
+def _conclude(lesson: Lesson, model: nn.Module, recorder: Recorder, result: dict[str, Any]) -> None:
+    """The picture, what the model writes, and where everything is."""
+    options, run, tokenizer = lesson.options, lesson.run, lesson.tokenizer
+    title = f"{lesson.corpus.name}, {result['parameters']:,} parameters, {recorder.step:,} steps"
+    plots.loss_curve(run.curve, run.records(), untrained=math.log(len(tokenizer)), title=title)
+    texts = evaluate.samples(
+        lesson.steps, model, tokenizer, lesson.corpus.prompts, block_size=recorder.plan.block_size, seed=options.seed
+    )
+    run.write_text("samples.txt", "\n\n---\n\n".join(texts) + "\n")
     for text in texts:
         lesson.say(f"\n> {text.strip()}")
     lesson.say(f"\neverything is in {run.path}: {run.curve.name}, {run.samples.name}, {run.log.name}, result.json")

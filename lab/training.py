@@ -23,6 +23,7 @@ from lab.steps import Steps
 
 CHECKPOINT_EVERY = 30.0  # seconds: what a kill can cost at most
 VALIDATIONS = 10  # along the way
+WARM_UP = 20  # a schedule's warm-up is this part of the training
 SMOOTHING = 0.05  # how much the newest loss moves the one that is shown
 
 
@@ -123,6 +124,25 @@ class Recorder:
         return self._mean
 
 
+class Unrolled:
+    """All that is left of a training as one epoch with a length, so that step 6's schedule ends where the run does."""
+
+    def __init__(self, batches: "Batches", length: int):
+        self._batches, self._length = batches, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        left = self._length
+        while left:
+            for batch in self._batches:
+                yield batch
+                left -= 1
+                if not left:
+                    return
+
+
 class Batches:
     """Step 2's loader, as `train` sees it: on a resumed run it leaves out what the model has already read."""
 
@@ -154,10 +174,13 @@ class Batches:
 
 
 class Optimizer:
-    """Gets hold of whichever optimizer steps, to save its state, or to give it the saved one before its first step."""
+    """Gets hold of whichever optimizer steps, to save its state, or to give it the saved one before its first step.
 
-    def __init__(self, saved: dict[str, Any] | None):
-        self._saved, self._optimizer = saved, None
+    `rate`, if there is one, gives the learning rate of every step.
+    """
+
+    def __init__(self, saved: dict[str, Any] | None, rate: Callable[[], float] | None = None):
+        self._saved, self._optimizer, self._rate = saved, None, rate
 
     def __enter__(self) -> "Optimizer":
         self._hooks = [
@@ -180,6 +203,9 @@ class Optimizer:
         if self._saved is not None:
             optimizer.load_state_dict(self._saved)
             self._saved = None
+        if self._rate:
+            for group in optimizer.param_groups:
+                group["lr"] = self._rate()
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         self._optimizer = optimizer
@@ -188,7 +214,9 @@ class Optimizer:
 def fit(
     steps: Steps, model: nn.Module, loader: Any, options: Options, recorder: Recorder, state: dict[str, Any] | None
 ) -> None:
-    """Train with step 3, from the start or from a checkpoint's `state`, until the recorder has enough."""
+    """Train with step 3, or with a cosine with step 6, from the start or from a checkpoint's `state`, until the
+    recorder has enough.
+    """
     if state:
         model.load_state_dict(state["model"])
         recorder.go_on_from(state["step"], state["seconds"], state["mean"])
@@ -196,7 +224,15 @@ def fit(
     untouched = options.epochs - recorder.step // len(batches)
     saved_at = 0.0  # long ago: the first step is saved at once
 
-    with Optimizer(state and state["optimizer"]) as optimizer:
+    cosine = options.schedule == "cosine"
+    total = recorder.plan.total_steps
+    schedule = {"peak_lr": options.lr, "warmup_steps": total // WARM_UP}
+
+    def rate() -> float:
+        return steps[6].cosine_lr(recorder.step, total_steps=total, **schedule)
+
+    # step 6 cannot begin in the middle of a schedule: a resumed run sets the rate itself
+    with Optimizer(state and state["optimizer"], rate if cosine and state else None) as optimizer:
 
         def save() -> None:
             recorder.run.write_checkpoint(
@@ -223,9 +259,24 @@ def fit(
 
         recorder.start()
         with suppress(Enough):
+            if cosine:
+                rest = Unrolled(batches, total - recorder.step)
+                warm_up = {} if state else {"warmup_steps": total // WARM_UP}
+                steps[6].train_with_cosine(
+                    model, rest, epochs=1, peak_lr=options.lr, device=options.device, on_step=on_step, **warm_up
+                )
+                return
             steps[3].train(
                 model, batches, epochs=untouched, lr=options.lr, device=options.device, log_every=0, on_step=on_step
             )
+
+
+def rates_of(steps: Steps, options: Options, total: int) -> list[float]:
+    """The learning rate of every step of a run of `total` steps."""
+    if options.schedule == "constant":
+        return [options.lr] * total
+    schedule = {"peak_lr": options.lr, "warmup_steps": total // WARM_UP, "total_steps": total}
+    return [steps[6].cosine_lr(step, **schedule) for step in range(total)]
 
 
 def get_rng() -> dict[str, Tensor]:
