@@ -44,6 +44,8 @@ def _sandboxes() -> Iterator[Row]:
 
 
 def _machine() -> Iterator[Row]:
+    if sys.platform == "win32":
+        yield False, "system: Windows", "grading needs Linux or macOS: run it in WSL 2 or in a Linux container"
     cores, memory = os.cpu_count() or 1, _memory_gb()
     yield True, f"cores: {cores}", ""
     if memory is not None:
