@@ -29,9 +29,9 @@ def wall():
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("student", ["ada", "ben", "dora"])
+@pytest.mark.parametrize("student", ["dora"])
 def test_the_sandbox_changes_no_verdict(wall, student):
-    """Step 3 of a right, a wrong and a broken submission, under a seed that is new in every run."""
+    """A step that does not import (test_equality has right and wrong ones), under a seed that is new in every run."""
     folder, step, seed = CLASS / student / "exercises", BY_NUMBER[3], random.SystemRandom().randrange(1 << 31)
     within = suite.run(lambda _: from_file(folder / f"{step.module}.py"), steps=[3], seed=seed)
     with Sandbox(folder, rung=wall, preload=TORCH) as box:
