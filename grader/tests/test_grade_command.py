@@ -32,6 +32,7 @@ class Fake:
             on_event({"expected": [{**VERDICT, "outcome": "ungradable"}]})
             return
         Fake.graded += 1
+        Fake.asked = task["grade"], seconds
         if Fake.broken:
             raise WorkerFault("the examiner failed: ImportError: the suite is broken")
         on_event({"step": 1})
@@ -93,6 +94,15 @@ def test_only_before_the_others_were_graded_says_who_is_not_graded_yet(classroom
     assert grade(classroom, "--only", "ben") == 0
     assert set(grades(classroom)) == {"ben"}
     assert "Not graded yet: ada, cleo" in capsys.readouterr().out
+
+
+def test_options_reach_the_examiner(classroom):
+    assert grade(classroom, "--time-limit", "5", "--seed", "11", "--no-diagnosis") == 0
+    job, seconds = Fake.asked
+    assert (job["seconds"], job["seed"], job["diagnose"], job["steps"]) == (5, 11, False, (1,))
+    assert seconds > 5, "the batch's own clock ends an examiner that does not keep the time"
+    assert grade(classroom) == 0
+    assert Fake.asked[0]["diagnose"] is True
 
 
 # -- whose fault
