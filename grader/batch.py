@@ -49,6 +49,7 @@ class Order:
     jobs: int = 1
     again: bool = False
     seconds: float = 600.0
+    diagnose: bool = True  # say which catalogued mistake a failure looks like
     suite_hash: str = ""
 
 
@@ -87,6 +88,7 @@ def suite_hash() -> str:
     """SHA-256 over everything of ours that a verdict depends on."""
     files = [*ROOT.glob("tests/*.py"), *ROOT.glob("lab/toys/*.py"), *ROOT.glob("grader/*.py")]
     files += [*ROOT.glob("grader/sandbox/*.py"), ROOT / "pyproject.toml", ROOT / "conftest.py"]
+    files += [*ROOT.glob("grader/mistakes/*.toml"), *ROOT.glob("solutions/*.py")]  # messages name mistakes
     digest = hashlib.sha256()
     for path in sorted(files):
         content = path.read_bytes()
@@ -179,6 +181,7 @@ class Batch:
         order = self.order
         same = (old.submission_hash, old.suite_hash, old.rung) == (opened.hash, order.suite_hash, order.rung.name)
         seed = not order.fixed_seed or old.seed == order.seed
+        same = same and old.diagnosed == order.diagnose
         sound = not old.problem and not old.ungradable and {t.step for t in old.tests} == set(order.steps)
         return same and seed and sound and not order.again
 
@@ -204,6 +207,7 @@ class Batch:
             warning=self.order.rung.warning,
             problem=problem,
             left_out=opened.left_out,
+            diagnosed=self.order.diagnose,
         )
 
     def _examine(self, name: str, opened: Opened, verdicts: dict[tuple[int, str], Verdict], examiner: Examiner) -> str:
@@ -218,7 +222,7 @@ class Batch:
 
         order = self.order
         job = {"folder": str(opened.folder), "steps": order.steps, "seed": order.seed, "seconds": order.seconds}
-        task = {"grade": {**job, "rung": dataclasses.asdict(order.rung)}}
+        task = {"grade": {**job, "rung": dataclasses.asdict(order.rung), "diagnose": order.diagnose}}
         try:
             examiner.do(task, hear, order.seconds + GRACE)
         except WorkerFault as error:
@@ -249,6 +253,7 @@ def _test_result(verdict: Verdict, fault: str) -> TestResult:
         message=verdict.message or (fault if verdict.outcome is Outcome.UNGRADABLE else ""),
         output=verdict.output,
         seconds=round(verdict.seconds, 3),
+        looks_like=list(verdict.looks_like),
     )
 
 

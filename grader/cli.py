@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     word.add_argument("--again", action="store_true", help="grade unchanged submissions too")
     word.add_argument("--steps", type=_steps, default=tuple(BY_NUMBER), metavar="1,3", help="these steps only")
     word.add_argument("--time-limit", type=_positive, default=600, metavar="S", help="seconds for a submission in all")
+    word.add_argument("--no-diagnosis", action="store_true", help="do not say which known mistake a failure looks like")
     _add_check(commands.add_parser("check", help="prove the suites before class: solutions, variants, mistakes"))
     return parser
 
@@ -85,6 +86,8 @@ def _steps(text: str) -> tuple[int, ...]:
 
 def grade(options: argparse.Namespace) -> int:
     """Grade, write the reports, and say where they are."""
+    if sys.platform == "win32":
+        raise UsageError("grading needs Linux or macOS: on Windows, run it in WSL 2 or in a Linux container")
     missing = [str(path) for path in options.submissions if not path.exists()]
     if missing:
         raise UsageError(f"{missing[0]} does not exist")
@@ -108,7 +111,7 @@ def grade(options: argparse.Namespace) -> int:
     seed = {} if options.seed is None else {"seed": options.seed, "fixed_seed": True}
     order = Order(
         out=options.out, steps=options.steps, rung=rung, jobs=options.jobs, seconds=options.time_limit,
-        again=options.again or bool(options.only), suite_hash=suite_hash(), **seed,
+        again=options.again or bool(options.only), diagnose=not options.no_diagnosis, suite_hash=suite_hash(), **seed,
     )  # fmt: skip
     console = Console(highlight=False)
     console.print(
@@ -122,21 +125,25 @@ def grade(options: argparse.Namespace) -> int:
             Batch(order, lambda: Worker(libraries), display).run(chosen)
         except WorkerFault as error:
             raise UsageError(f"the suites cannot be run: {error}") from None
-    return _report(options, console)
+    return _report(options, [one.name for one in everyone], console)
 
 
-def _report(options: argparse.Namespace, console: Console) -> int:
-    """Write the reports over all results there are, print a table, and tell whether all went well."""
+def _report(options: argparse.Namespace, names: Sequence[str], console: Console) -> int:
+    """Write the reports over the submissions called `names`, print a table, and tell whether all went well."""
     from grader.batch import load
     from grader.reports import write_all
     from grader.scoreboard import number
 
-    loaded = {path: load(path) for path in sorted((options.out / "results").glob("*.json"))}
+    there = sorted((options.out / "results").glob("*.json"))
+    gone = [path for path in there if path.stem not in names]
+    loaded = {path: load(path) for path in there if path not in gone}
     results = [result for result in loaded.values() if result]
     problems = [f"{path.name} is not a readable result: grade again" for path, result in loaded.items() if not result]
     problems += [f"{r.student}: {len(r.ungradable)} tests are ungradable" for r in results if r.ungradable]
     class_name = options.submissions[0].resolve().name
     where = write_all(results, options.out, class_name=class_name, problems=problems)
+    for path in gone:
+        (where["gradescope"] / path.name).unlink(missing_ok=True)
     width = max((len(result.student) for result in results), default=0)
     console.print()
     for result in results:
@@ -144,6 +151,11 @@ def _report(options: argparse.Namespace, console: Console) -> int:
         points = f"{number(result.points):>5} of {number(result.max_points)}"
         console.print(f"{result.student:<{width}}  {points}  {note}".rstrip(), markup=False, soft_wrap=True)
     console.print(f"\nReport: {where['html']}   Grades: {where['csv']}", markup=False, soft_wrap=True)
+    if gone:
+        told = ", ".join(path.stem for path in gone)
+        console.print(f"Not in the folder any more: {told} (results kept, left out of the reports)", markup=False)
+    if ungraded := sorted(set(names) - {path.stem for path in loaded}):
+        console.print(f"Not graded yet: {', '.join(ungraded)}", markup=False, soft_wrap=True)
     if problems:
         console.print("Ungradable: " + "; ".join(problems), markup=False, soft_wrap=True)
     return UNGRADABLE if problems else OK
@@ -156,10 +168,7 @@ def _alone(out: Path) -> Iterator[None]:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error.strerror}") from None
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
+    import fcntl  # not on Windows
 
     with (out / ".lock").open("w") as file:
         try:

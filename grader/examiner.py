@@ -5,7 +5,7 @@ standard input, events come out on standard output, the last of a task is {"done
 suites need are imported once, before the forks; a fork that dies costs only its submission.
 
     {"collect": [1, 3]}                                      -> {"expected": [verdict, ...]}
-    {"grade": {"folder", "steps", "seed", "rung", "seconds"}} -> {"step": 1}, {"verdict": {...}}, ...
+    {"grade": {"folder", "steps", "seed", "rung", "seconds", "diagnose"}} -> {"step": 1}, {"verdict": {...}}, ...
 
 A submission's path never becomes a word of pytest's command line: suites run from here, probes in the sandbox.
 """
@@ -37,7 +37,9 @@ NEED_LIBRARIES = frozenset({2, 4, 5})
 LIMITS = Limits(wall_s=300, cpu_s=300)  # a test's own timeout is the one that ends a probe
 
 
-def grade(folder: Path, steps: Sequence[int], seed: int, rung: Rung, seconds: float, tell: Tell) -> None:
+def grade(
+    folder: Path, steps: Sequence[int], seed: int, rung: Rung, seconds: float, diagnose: bool, tell: Tell
+) -> None:
     """Run the suites of `steps` on the step files in `folder`, and tell of every step and verdict.
 
     Verdicts may come twice for a test of several devices: the later one counts. `seconds`: for the submission in all.
@@ -51,7 +53,8 @@ def grade(folder: Path, steps: Sequence[int], seed: int, rung: Rung, seconds: fl
                 there = (folder / f"{step.module}.py").is_file()
                 return Sandboxed(box, step.module, deadline) if there else Missing(step.module)
 
-            suite.run(student_for, steps=together, seed=seed, on_verdict=lambda v: tell({"verdict": _plain(v)}))
+            told = lambda v: tell({"verdict": _plain(v)})  # noqa: E731
+            suite.run(student_for, steps=together, seed=seed, on_verdict=told, diagnose=diagnose)
 
 
 def _grouped(steps: Sequence[int]) -> Iterator[tuple[tuple[str, ...], list[int]]]:
@@ -76,7 +79,7 @@ def _do(task: dict[str, Any], tell: Tell) -> None:
     rung = Rung(**job["rung"])
     for number in job["steps"]:
         assert number in BY_NUMBER
-    return grade(Path(job["folder"]), job["steps"], job["seed"], rung, job["seconds"], tell)
+    return grade(Path(job["folder"]), job["steps"], job["seed"], rung, job["seconds"], job["diagnose"], tell)
 
 
 def serve() -> None:

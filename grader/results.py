@@ -1,7 +1,8 @@
 """The result of grading one submission: what `results/<student>.json` holds, and how it is written.
 
 The file is one JSON object, schema version 1: the fields of `Result`, with `tests` a list of objects with the fields
-of `TestResult`. A reader may rely on every field; a later version only adds fields, or raises `schema`.
+of `TestResult`; docs/results.md tells of each. A reader may rely on every field; a later version only adds fields, or
+raises `schema`.
 """
 
 import dataclasses
@@ -20,7 +21,10 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class TestResult:
-    """One graded test. `points` is what was earned, `outcome` a value of `grader.verdicts.Outcome`."""
+    """One graded test. `points` is what was earned, `outcome` a value of `grader.verdicts.Outcome`.
+
+    looks_like: ids of the catalogued mistakes that give the same evidence, none or up to three (grader.diagnosis).
+    """
 
     __test__ = False  # not a test class, whatever pytest makes of the name
 
@@ -34,6 +38,7 @@ class TestResult:
     message: str = ""
     output: str = ""
     seconds: float = 0.0
+    looks_like: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Result:
     submission_hash, suite_hash: what was graded with what (SHA-256). seed: repeats the run with `--seed`.
     problem: why the submission could not be graded as a whole (one line for the instructor), or "".
     left_out: what was not taken from the submission and why, a line each.
+    diagnosed: whether failures were compared with the catalogue of mistakes (`--no-diagnosis`: not).
     """
 
     student: str
@@ -57,6 +63,7 @@ class Result:
     warning: str = ""
     problem: str = ""
     left_out: list[str] = field(default_factory=list)
+    diagnosed: bool = True
     schema: int = SCHEMA
 
     @property

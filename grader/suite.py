@@ -39,10 +39,12 @@ def run(
     tests: Sequence[str] = (),
     seed: int | None = None,
     on_verdict: Callable[[Verdict], None] = lambda verdict: None,
+    diagnose: bool = True,
 ) -> dict[str, Verdict]:
     """Run the suites of `steps` (or only the named `tests` of them) and return {test name: verdict}.
 
-    `student_for(step)` gives the runner that probes are handed to. Raises SuiteFailed if pytest could not run.
+    `student_for(step)` gives the runner that probes are handed to; `diagnose`: say which mistake a failure looks like.
+    Raises SuiteFailed if pytest could not run.
     """
     verdicts: dict[str, Verdict] = {}
 
@@ -52,7 +54,8 @@ def run(
 
     suites = [str(ROOT / BY_NUMBER[number].suite) for number in steps]
     selected = [f"{suite}::{test}" for suite in suites for test in tests] or suites
-    _pytest([*([f"--seed={seed}"] if seed is not None else []), *selected], _Run(student_for, record))
+    words = [*([f"--seed={seed}"] if seed is not None else []), *([] if diagnose else ["--no-diagnosis"])]
+    _pytest([*words, *selected], _Run(student_for, record))
     return verdicts
 
 

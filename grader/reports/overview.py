@@ -4,6 +4,7 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 
+from grader.catalogue import mistakes
 from grader.reports.tables import graded_steps
 from grader.reports.text import line, merged
 from grader.results import Result, TestResult
@@ -60,6 +61,15 @@ class Failure:
     outcome: str
     title: str
     hint: str
+    who: list[int]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A catalogued mistake that failures look like; `who` are places in the list of results."""
+
+    step: Step
+    says: str
     who: list[int]
 
 
@@ -138,6 +148,19 @@ def _failure(found: list[tuple[int, TestResult]]) -> Failure:
     step = BY_NUMBER[test.step]
     title = f"{step.module}.py cannot be imported" if whole else line(test.title)
     return Failure(step, test.outcome, title, "" if whole else line(test.hint), sorted({place for place, _ in found}))
+
+
+def named(results: list[Result]) -> list[Named]:
+    """The catalogued mistakes that the failures of most students look like."""
+    found: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for place, result in enumerate(results):
+        for test in result.tests:
+            for mistake in test.looks_like:
+                found[test.step, mistake].add(place)
+    says = {(number, one.id): one.says for number in {n for n, _ in found} for one in mistakes(BY_NUMBER[number])}
+    # one that has left the catalogue since is told by its id
+    every = [Named(BY_NUMBER[key[0]], line(says.get(key, key[1])), sorted(who)) for key, who in found.items()]
+    return sorted(every, key=lambda one: (-len(one.who), one.step.number, one.says))[:COMMONEST]
 
 
 def duration(seconds: float) -> str:

@@ -115,6 +115,7 @@ def page(results: list[Result], names: list[str], *, class_name: str, problems: 
         bars=overview.histogram(results),
         rates=overview.pass_rates(results),
         failures=overview.commonest(results),
+        mistakes=overview.named(results),
         steps=graded_steps(results),
         sections=sections,
         attention=[section for section in sections if "attention" in section.flags],

@@ -46,6 +46,8 @@ TQDM = "epoch 1:  10%|#         | 12/120\repoch 1: 100%|##########| 120/120\nlos
 STUB = {n: f"step {n}: write this part" for n in range(1, 6)}
 SYNTAX = "step3_train.py cannot be imported: SyntaxError: '(' was never closed\n  exercises/step3_train.py:41: loss = model(ids, labels=ids"
 
+LOOKS_LIKE = {"test_no_position_sees_its_future": ["mask-missing"], "test_weights_after_five_steps": ["clear-missing"]}
+
 Story = dict[str, tuple[Outcome, str, str]]  # by name of the test, or by "step N": outcome, message, output
 
 
@@ -63,7 +65,8 @@ def _test(test: str, step: int, points: float, title: str, hint: str, *, story: 
     outcome, message, output = story.get(test) or story.get(f"step {step}") or (Outcome.PASSED, "", "")
     earned = points if outcome is Outcome.PASSED else 0.0
     seconds = 30.0 if outcome is Outcome.TIMED_OUT else 0.01 + 0.037 * (len(title) % 11)
-    return TestResult(test, step, earned, points, title, hint, outcome, message, output, seconds)
+    looks_like = LOOKS_LIKE.get(test, []) if outcome is Outcome.FAILED else []
+    return TestResult(test, step, earned, points, title, hint, outcome, message, output, seconds, list(looks_like))
 
 
 def not_started(*steps: int) -> Story:

@@ -32,7 +32,8 @@ class Fake:
         on_event({"verdict": VERDICT})
         if self.fails:
             raise WorkerFault("the examiner ended too early: killed")
-        on_event({"verdict": {**OTHER, "outcome": "failed", "message": "no"}})
+        self.task = task["grade"]
+        on_event({"verdict": {**OTHER, "outcome": "failed", "message": "no", "looks_like": ["mask-missing"]}})
 
     def end(self):
         pass
@@ -77,7 +78,9 @@ def test_what_is_unchanged_is_not_graded_twice(classroom):
     assert fake.graded == 4
 
 
-@pytest.mark.parametrize("changes", [{"again": True}, {"suite_hash": "t"}, {"seed": 2, "fixed_seed": True}])
+@pytest.mark.parametrize(
+    "changes", [{"again": True}, {"suite_hash": "t"}, {"seed": 2, "fixed_seed": True}, {"diagnose": False}]
+)
 def test_what_makes_everything_be_graded_again(classroom, changes):
     fake = Fake()
     run(classroom, fake)
@@ -100,6 +103,14 @@ def test_an_unreadable_submission_is_a_result_with_a_problem(classroom):
     assert "zoe.zip cannot be read" in zoe.problem
     assert {t.outcome for t in zoe.tests} == {"not started"}
     assert zoe.points == 0
+
+
+@pytest.mark.parametrize("diagnose", [True, False])
+def test_the_examiner_is_told_whether_to_name_mistakes_and_the_result_keeps_them(classroom, diagnose):
+    fake = Fake()
+    ada = run(classroom, fake, diagnose=diagnose)["ada"]
+    assert fake.task["diagnose"] is ada.diagnosed is diagnose
+    assert [test.looks_like for test in ada.tests] == [[], ["mask-missing"]]
 
 
 def test_names_that_collide_are_made_unique(tmp_path):

@@ -27,6 +27,15 @@ def test_wrong_usage_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, arg
     assert error.count("\n") == 1
 
 
+def test_on_windows_grading_says_what_it_needs_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert main(["grade", str(CLASS), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == (
+        "grader: grading needs Linux or macOS: on Windows, run it in WSL 2 or in a Linux container\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("wrong", [["--steps", "1,99"], ["--jobs", "0"], ["--steps", "x"], ["--time-limit", "-1"]])
 def test_wrong_options_are_status_2(tmp_path, capsys, wrong):
     with pytest.raises(SystemExit) as end:

@@ -1,7 +1,9 @@
 """The real thing: in the sandbox a submission gets exactly what it gets in process, in the same words."""
 
+import dataclasses
 import json
 import random
+import sys
 
 import pytest
 
@@ -12,11 +14,11 @@ from grader.inprocess import from_file
 from grader.sandbox.client import Outcome as Ending
 from grader.sandbox.client import Raised, Reply, Sandbox
 from grader.sandbox.reply import Frame
-from grader.sandbox.rungs import SandboxUnavailable, choose
+from grader.sandbox.rungs import Rung, SandboxUnavailable, choose
 from grader.sandboxed import Sandboxed
 from grader.steps import BY_NUMBER
 from grader.verdicts import Outcome, SubmissionEnded, SubmissionError, judge
-from grader.worker import ROOT
+from grader.worker import ROOT, Worker, WorkerFault
 
 CLASS = ROOT / "examples/class"
 
@@ -29,9 +31,9 @@ def wall():
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("student", ["ada", "ben", "dora"])
+@pytest.mark.parametrize("student", ["dora"])
 def test_the_sandbox_changes_no_verdict(wall, student):
-    """Step 3 of a right, a wrong and a broken submission, under a seed that is new in every run."""
+    """A step that does not import (test_equality has right and wrong ones), under a seed that is new in every run."""
     folder, step, seed = CLASS / student / "exercises", BY_NUMBER[3], random.SystemRandom().randrange(1 << 31)
     within = suite.run(lambda _: from_file(folder / f"{step.module}.py"), steps=[3], seed=seed)
     with Sandbox(folder, rung=wall, preload=TORCH) as box:
@@ -49,13 +51,45 @@ def test_a_class_of_two_end_to_end(wall, tmp_path):
         (tmp_path / "class").mkdir(exist_ok=True)
         (tmp_path / "class" / name).symlink_to(CLASS / name)
     arguments = ["grade", str(tmp_path / "class"), "--out", str(tmp_path / "out"), "--steps", "1", "--jobs", "1"]
-    assert main(arguments) == 0
+    assert main([*arguments, "--no-diagnosis"]) == 0
     results = {n: json.loads((tmp_path / f"out/results/{n}.json").read_text()) for n in ("carla", "mallory")}
     assert {n: r["points"] for n, r in results.items()} == {"carla": 0, "mallory": 0}
     assert {t["outcome"] for t in results["carla"]["tests"]} == {"not started"}
     assert {t["outcome"] for t in results["mallory"]["tests"]} <= {"crashed", "error", "failed"}
     assert "conftest.py: not one of the course's files" in results["mallory"]["left_out"]
     assert (tmp_path / "out/report.html").exists()
+
+
+def test_the_time_of_a_submission_is_one_for_all_its_tests():
+    """Once it is used up no probe is sent any more, and no sandbox is started."""
+    late = Sandboxed(None, "step3_train", deadline=0.0)  # type: ignore[arg-type]
+    verdicts = suite.run(lambda _: late, steps=[3], seed=1)
+    assert {verdict.outcome for verdict in verdicts.values()} == {Outcome.TIMED_OUT}
+    assert {verdict.message for verdict in verdicts.values()} == {
+        "The time for the whole submission was used up before this test."
+    }
+
+
+BROKEN = """
+import grader.examiner as examiner
+def broken(arguments, plugin):
+    raise examiner.suite.SuiteFailed("1 error\\nE   SyntaxError: in a suite")
+examiner.suite._pytest = broken
+examiner.serve()
+"""
+
+
+def test_a_suite_that_is_broken_is_the_examiners_fault_and_says_why(tmp_path):
+    """What the batch makes of that is in test_grade_command: ungradable, exit status 3."""
+    worker = Worker(libraries=False, command=[sys.executable, "-P", "-c", BROKEN])
+    rung = dataclasses.asdict(Rung("limits", "l"))
+    job = {"folder": str(tmp_path), "steps": [3], "seed": 1, "seconds": 60, "rung": rung, "diagnose": False}
+    try:
+        for task in ({"collect": [3]}, {"grade": job}):  # the second: it goes on after a fault
+            with pytest.raises(WorkerFault, match="SyntaxError: in a suite"):
+                worker.do(task, lambda event: None, 60)
+    finally:
+        worker.end()
 
 
 RAISED = Raised("ValueError", "no", (Frame("exercises/step1_model.py", 7, "forward", "raise ValueError('no')"),))

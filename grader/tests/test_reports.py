@@ -1,6 +1,7 @@
 """The reports of a made-up class: every format whole, every text of a student harmless, every figure right."""
 
 import csv
+import dataclasses
 import io
 import json
 from html.parser import HTMLParser
@@ -8,8 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from grader.reports import learner_text, write_all
-from grader.tests.made_up_class import larger_class, made_up_class
+from grader.catalogue import mistakes
+from grader.reports import learner_text, overview, write_all
+from grader.results import Result
+from grader.steps import BY_NUMBER
+from grader.tests.made_up_class import HOSTILE, larger_class, made_up_class
 
 EVIL = "=HYPERLINK"  # the student whose name, messages and output try everything
 
@@ -97,6 +101,46 @@ def test_the_page_names_what_needs_attention(written):
     assert "Ken Thompson: 1 ungradable" in text
     assert "bwrap" in text
     assert EVIL in text
+
+
+def test_the_page_tells_the_commonest_mistakes_in_the_catalogues_words(written):
+    text = " ".join("".join(Elements(written["html"]).text).split())
+    says = next(one.says for one in mistakes(BY_NUMBER[3]) if one.id == "clear-missing")
+    assert "Commonest mistakes" in text
+    assert f"{says} Step 3" in text
+    named = {one.says: len(one.who) for one in overview.named(made_up_class())}
+    assert named[says] == 3
+    assert list(named.values()) == sorted(named.values(), reverse=True)
+
+
+def renamed(result: Result, mistake: str | None) -> Result:
+    """The same result, its failures looking like this mistake, or like none."""
+    names = [mistake] if mistake else []
+    return dataclasses.replace(result, tests=[dataclasses.replace(test, looks_like=names) for test in result.tests])
+
+
+def test_without_a_named_mistake_there_is_no_such_section(tmp_path):
+    results = [renamed(result, None) for result in made_up_class()]
+    where = write_all(results, tmp_path, class_name="c", problems=[])
+    assert "Commonest mistakes" not in where["html"].read_text(encoding="utf-8")
+
+
+def test_a_mistake_that_left_the_catalogue_is_told_by_its_id_and_is_no_markup(tmp_path):
+    results = [renamed(result, f"<b>gone</b> {HOSTILE}") for result in made_up_class()[3:5]]
+    html = write_all(results, tmp_path, class_name="c", problems=[])["html"].read_text(encoding="utf-8")
+    assert "&lt;b&gt;gone&lt;/b&gt;" in html
+    assert "<b>gone" not in html
+    assert "\u202e" not in html
+
+
+def test_a_result_file_from_before_mistakes_were_named_still_reads():
+    result = made_up_class()[3]
+    data = json.loads(result.to_json())
+    assert Result.from_json(result.to_json()) == result
+    del data["diagnosed"]
+    for test in data["tests"]:
+        del test["looks_like"]
+    assert all(test.looks_like == [] for test in Result.from_json(json.dumps(data)).tests)
 
 
 def test_a_class_of_three_hundred_stays_usable(tmp_path):
