@@ -19,6 +19,8 @@ ENDINGS = {
     Ending.OUT_OF_MEMORY: Outcome.OUT_OF_MEMORY,
     Ending.CRASHED: Outcome.CRASHED,
 }
+# A right step's whole suite takes some 8 s; after two tests that hung, a single call gets more than that.
+HANGS, SHORT_S = 2, 10
 
 
 class Sandboxed:
@@ -26,6 +28,8 @@ class Sandboxed:
 
     def __init__(self, box: Sandbox, module: str, deadline: float = float("inf")):
         self.box, self.module, self.deadline = box, module, deadline
+        self.hung = ""  # the message of an import that did not end: no later test can do better
+        self.timeouts = 0  # tests of this step that did not finish
         self.raised: BaseException | None = None  # the last error that left a probe: it is the student's, not ours
 
     def run_probe(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -34,13 +38,32 @@ class Sandboxed:
         self.raised = None
         seed = int(torch.randint(1 << 31, ()))  # drawn exactly as in process
         try:
+            if self.hung:
+                raise SubmissionEnded(Outcome.TIMED_OUT, self.hung)
             return self._value(self._reply(act, args, kwargs, seed))
         except (SubmissionError, SubmissionEnded) as error:
             self.raised = error
+            if error.outcome is Outcome.TIMED_OUT and not self.hung:
+                self._note_hang(error)
             raise
 
     def __repr__(self) -> str:
         return "student"
+
+    def _note_hang(self, error: SubmissionError | SubmissionEnded) -> None:
+        """Keep in mind what hangs, so that one endless loop does not cost every test's time limit."""
+        self.timeouts += 1
+        if self.box is not None and self.box.importing:
+            told = f"exercises/{self.module}.py did not finish importing: {error} This was not tried again."
+            self.hung = told
+            error.args = (told.removesuffix(" This was not tried again."),)
+        elif self.timeouts > HANGS:
+            error.args = (f"{error} (After {HANGS} tests of this step that did not finish, one call gets {SHORT_S} s.)",)
+
+    def _limits(self, act: Probe) -> dict[str, float]:
+        if self.timeouts < HANGS:
+            return act.limits
+        return {**act.limits, "wall_s": min(SHORT_S, act.limits.get("wall_s", SHORT_S))}
 
     def _reply(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int) -> Reply:
         if time.monotonic() > self.deadline:
@@ -51,7 +74,7 @@ class Sandboxed:
                     self.box.start()
             return self.box.call(
                 act.source, act.file.name, act.function.__name__, args, kwargs,
-                seed=seed, module=self.module, limits=act.limits,
+                seed=seed, module=self.module, limits=self._limits(act),
             )  # fmt: skip
         except SandboxFault as error:
             raise SubmissionEnded(Outcome.UNGRADABLE, f"The sandbox failed, not your code: {error}") from None

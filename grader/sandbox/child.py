@@ -23,6 +23,7 @@ from grader.sandbox import confine
 
 PACKAGE = "exercises"
 CONFINED = b"!"  # goes before the frame: whatever went wrong until then is the grader's fault, not the submission's
+LOADING, LOADED = b"<", b">"  # around the import of the step: an import that does not end is told from a slow test
 FRAMES, LINE, MESSAGE = 6, 160, 2000  # of an error: how many frames, how long a line of source, how long a message
 REQUEST_LIMITS = evidence.Limits(tree_bytes=64 << 20, tensor_bytes=1 << 30, items=1_000_000)
 
@@ -39,7 +40,7 @@ def run(place: Mapping[str, Any], request_fd: int, evidence_fd: int, output_fd: 
     _redirect(output_fd)
     confine.confine(place, request["limits"])
     os.write(evidence_fd, CONFINED)
-    frame = _answer(place, request)
+    frame = _answer(place, request, evidence_fd)
     with os.fdopen(evidence_fd, "wb") as file:
         file.write(frame)
     _flush()
@@ -72,12 +73,12 @@ def _flush() -> None:
             continue
 
 
-def _answer(place: Mapping[str, Any], request: Mapping[str, Any]) -> bytes:
+def _answer(place: Mapping[str, Any], request: Mapping[str, Any], evidence_fd: int) -> bytes:
     """The probe's evidence, or the error that it ended with, as a frame."""
     limits = evidence.Limits(tensor_bytes=request["limits"]["evidence_mb"] << 20)
     try:
         act = _load_probe(request)
-        student = Student(place["submission"], request["module"])
+        student = Student(place["submission"], request["module"], evidence_fd)
         _seed(request["seed"])
         value = act(student, *request["args"], **request["kwargs"])
         return evidence.encode({"value": value}, limits)
@@ -107,14 +108,18 @@ def _seed(seed: int) -> None:
 class Student:
     """The step's module, imported at first use, so that an import error is told like any other."""
 
-    def __init__(self, folder: str, step: str):
-        self.__dict__.update(_folder=folder, _step=step, _module=None)
+    def __init__(self, folder: str, step: str, evidence_fd: int):
+        self.__dict__.update(_folder=folder, _step=step, _evidence_fd=evidence_fd, _module=None)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         if self._module is None:
-            self.__dict__["_module"] = load_step(self._folder, self._step)
+            os.write(self._evidence_fd, LOADING)
+            try:
+                self.__dict__["_module"] = load_step(self._folder, self._step)
+            finally:
+                os.write(self._evidence_fd, LOADED)
         try:
             return getattr(self._module, name)
         except AttributeError:

@@ -23,7 +23,7 @@ from typing import IO, Any, Self
 
 from grader import evidence
 from grader.sandbox import spawn, workplace
-from grader.sandbox.child import CONFINED
+from grader.sandbox.child import CONFINED, LOADING
 from grader.sandbox.reply import Ended, Frame, Limits, Outcome, Raised, Reply, judged
 from grader.sandbox.rungs import Rung
 from grader.sandbox.spawn import START_S
@@ -56,6 +56,7 @@ class Sandbox:
         self.submission, self.module, self.preload = Path(submission).resolve(), module, tuple(preload)
         self.limits, self.rung, self.scratch_mb = limits, rung, scratch_mb
         self.starts = 0
+        self.importing = False  # whether the last probe was still importing its step when last heard of
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._place: workplace.Workplace | None = None
@@ -165,7 +166,7 @@ class Sandbox:
                 "seed": seed, "module": module or self.module, "limits": dataclasses.asdict(bounds),
             }
         )  # fmt: skip
-        started = time.monotonic()
+        started, self.importing = time.monotonic(), False
         try:
             ended = self._run(request, bounds)
         except BaseException:  # a timeout of the test, Ctrl-C, a fault: the probe must not go on, nor its answer linger
@@ -181,7 +182,11 @@ class Sandbox:
         if not self.running:
             self.start()
         assert self._place
-        return self._forked(request, limits) if self.rung.forks else spawn.run(self._place, request, limits)
+        if self.rung.forks:
+            return self._forked(request, limits)
+        ended = spawn.run(self._place, request, limits)
+        self.importing = ended.frame == CONFINED + LOADING
+        return ended
 
     def _forked(self, request: bytes, limits: Limits) -> Ended:
         assert self._control
@@ -219,6 +224,7 @@ class Sandbox:
                         if not frame:
                             deadline = time.monotonic() + limits.wall_s
                         frame += got
+                        self.importing = frame == CONFINED + LOADING
                     else:
                         printed += len(got)
                         output += got[: max(0, (limits.output_kb << 10) - len(output))]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grader import evidence
-from grader.sandbox.child import CONFINED
+from grader.sandbox.child import CONFINED, LOADED, LOADING
 from grader.sandbox.text import clean
 from grader.sandbox.zygote import NOTHING, THREADS
 
@@ -97,8 +97,13 @@ def judged(ended: Ended, limits: Limits) -> Reply:
         return dataclasses.replace(seen, reason="started too many threads or processes")
     if ended.status:
         return _crash(ended, limits, seen)
+    frame = ended.frame.removeprefix(CONFINED)
+    while frame.startswith(LOADING + LOADED):  # once for every try to import the step
+        frame = frame.removeprefix(LOADING + LOADED)
+    if frame in (b"", LOADING):  # ended in good order, before there was any evidence
+        return dataclasses.replace(seen, reason="ended the process itself, with status 0")
     try:
-        answer = evidence.decode(ended.frame[len(CONFINED) :], evidence.Limits(tensor_bytes=limits.evidence_mb << 20))
+        answer = evidence.decode(frame, evidence.Limits(tensor_bytes=limits.evidence_mb << 20))
         if type(answer) is not dict or len(answer) != 1:
             raise evidence.BadEvidence("malformed evidence")
         if "error" in answer:
