@@ -36,7 +36,7 @@ from grader.probe import Probe, Student
 from grader.steps import BY_NUMBER, Step
 from grader.verdicts import Outcome, judge
 
-BUDGET_S = 1.8  # of computing for one failed test
+BUDGET_S = 1.5  # of computing for one failed test
 HANGING = 5  # times the budget: a trial that is not computing
 KEPT = 30  # examples of a test under Hypothesis
 CANDIDATES = 3  # a longer list of "either ... or" helps nobody

@@ -20,7 +20,7 @@ ENDINGS = {
     Ending.CRASHED: Outcome.CRASHED,
 }
 # A right step's whole suite takes some 8 s; after two tests that hung, a single call gets more than that.
-HANGS, SHORT_S = 2, 10
+HANGS, SHORT_S = 2, 20
 
 
 class Sandboxed:
@@ -58,7 +58,9 @@ class Sandboxed:
             self.hung = told
             error.args = (told.removesuffix(" This was not tried again."),)
         elif self.timeouts > HANGS:
-            error.args = (f"{error} (After {HANGS} tests of this step that did not finish, one call gets {SHORT_S} s.)",)
+            error.args = (
+                f"{error} (After {HANGS} tests of this step that did not finish, one call gets {SHORT_S} s.)",
+            )
 
     def _limits(self, act: Probe) -> dict[str, float]:
         if self.timeouts < HANGS:
