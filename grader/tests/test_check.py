@@ -52,7 +52,7 @@ def test_every_mistake_has_a_message_on_file(step):
 
 
 def test_the_catalogue_is_as_large_as_it_says():
-    core = ((1, 10, 40), (2, 2, 12), (3, 2, 25), (4, 2, 12), (5, 2, 12))
+    core = ((1, 12, 40), (2, 2, 12), (3, 2, 25), (4, 2, 12), (5, 2, 12))
     stretch = ((6, 3, 45), (7, 2, 35), (8, 3, 35))
     for number, right, wrong in (*core, *stretch):
         assert len(variants(BY_NUMBER[number])) >= right
