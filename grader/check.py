@@ -75,7 +75,8 @@ def attempt(trial: Trial) -> Finding:
     """Run a trial in this process."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        module = Path(folder) / f"{trial.step.module}.py"
+        module = Path(folder) / "exercises" / f"{trial.step.module}.py"  # where a learner's stands, in messages too
+        module.parent.mkdir()
         module.write_text(trial.source, encoding="utf-8")
         try:
             verdicts = run_suite(trial.step.number, module, trial.tests, seed=trial.seed)
@@ -111,24 +112,27 @@ def _slips(mistake: Mistake, verdict: Verdict | None) -> Iterator[str]:
 
 
 def run(trials: Sequence[Trial], jobs: int, on_finding: Callable[[Finding], None]) -> list[Finding]:
-    """Run the trials in `jobs` processes. A process that dies is a fault of the trials that it had."""
+    """Run the trials in `jobs` processes, and return their findings in order.
+
+    When a process dies, the trials that are not done yet have that as their fault.
+    """
     os.environ |= ONE_THREAD | OFFLINE  # the workers start with it
-    found = list[Finding]()
+    found = dict[int, Finding]()
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        tasks = {pool.submit(attempt, trial): trial for trial in trials}
+        tasks = {pool.submit(attempt, trial): at for at, trial in enumerate(trials)}
         try:
             for task in as_completed(tasks):
+                at = tasks[task]
                 try:
-                    finding = task.result()
+                    found[at] = task.result()
                 except BrokenProcessPool:
-                    finding = Finding(tasks[task], faults=("the process ended: did this module or another end it?",))
-                found.append(finding)
-                on_finding(finding)
+                    fault = "the process ended: did this module or another end it?"
+                    found[at] = Finding(trials[at], faults=(fault,))
+                on_finding(found[at])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    order = {id(trial): at for at, trial in enumerate(trials)}
-    return sorted(found, key=lambda finding: order.get(id(finding.trial), 0))
+    return [found[at] for at in range(len(trials))]
 
 
 @dataclass(frozen=True)

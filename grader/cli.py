@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from grader.steps import BY_NUMBER
+from grader.steps import BY_NUMBER, STEPS
 
 OK, USAGE, UNGRADABLE, STOPPED = 0, 2, 3, 130
 
@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     word.add_argument("--seed", type=int, metavar="N", help="repeat a run: the seed stands in its results")
     word.add_argument("--only", metavar="NAME", help="grade this student again, and nobody else")
     word.add_argument("--again", action="store_true", help="grade unchanged submissions too")
-    word.add_argument("--steps", type=_steps, default=tuple(BY_NUMBER), metavar="1,3", help="these steps only")
+    word.add_argument(
+        "--steps", type=_steps, default=tuple(BY_NUMBER), metavar="1,3", help="these steps or tracks only"
+    )
     word.add_argument("--time-limit", type=_positive, default=600, metavar="S", help="seconds for a submission in all")
     word.add_argument("--no-diagnosis", action="store_true", help="do not say which known mistake a failure looks like")
     _add_check(commands.add_parser("check", help="prove the suites before class: solutions, variants, mistakes"))
@@ -78,9 +80,15 @@ def _positive(text: str) -> int:
 
 
 def _steps(text: str) -> tuple[int, ...]:
-    numbers = {int(word) for word in text.split(",") if word.strip().isdecimal()}
-    if not numbers or len(numbers) != len(text.split(",")) or not numbers <= set(BY_NUMBER):
-        raise argparse.ArgumentTypeError(f"{text!r}: name steps of {', '.join(map(str, BY_NUMBER))}, as in 1,3")
+    """Steps by number or by track, as in 1,3 or core,6."""
+    numbers = set[int]()
+    for word in text.split(","):
+        named = {step.number for step in STEPS if word.strip() in (str(step.number), step.track)}
+        if not named:
+            tracks = ", ".join(dict.fromkeys(step.track for step in STEPS))
+            known = ", ".join(map(str, BY_NUMBER))
+            raise argparse.ArgumentTypeError(f"{text!r}: name steps of {known}, as in 1,3, or tracks of {tracks}")
+        numbers |= named
     return tuple(sorted(numbers))
 
 

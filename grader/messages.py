@@ -30,14 +30,18 @@ def _section(one: tuple[Mistake, str]) -> str:
 
 
 def kept(step: Step) -> dict[str, str]:
-    """The messages on file, by the mistake's id: apart from white space and real numbers, which machines round alike
-    only almost."""
+    """The messages on file, by the mistake's id, as `plain` leaves them."""
     path = path_of(step)
-    if not path.exists():
-        return {}
-    sections = path.read_text(encoding="utf-8").split("\n\n")[1:]
-    return {section.split("  (", 1)[0].strip(): plain(section.partition("\n")[2]) for section in sections}
+    found = dict[str, str]()
+    for line in path.read_text(encoding="utf-8").splitlines()[1:] if path.exists() else []:
+        if line and not line.startswith(" "):
+            name = line.partition("  (")[0]
+            found[name] = ""
+        elif line:
+            found[name] += line + "\n"
+    return {name: plain(message) for name, message in found.items()}
 
 
 def plain(message: str) -> str:
+    """A message without white space and real numbers, which two machines round almost, but not quite, alike."""
     return REAL.sub("#", " ".join(message.split()))

@@ -69,6 +69,7 @@ class Sandboxed:
 
     def _reply(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int) -> Reply:
         if time.monotonic() > self.deadline:
+            self.box.importing = False  # that was another step's
             raise SubmissionEnded(Outcome.TIMED_OUT, "The time for the whole submission was used up before this test.")
         try:
             if not self.box.running:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from grader.cli import main
+from grader.cli import _parser, main
 from grader.worker import ROOT
 
 CLASS = ROOT / "examples/class"
@@ -57,3 +57,12 @@ def test_the_sample_classs_full_solution_is_ours():
 def test_the_sample_classs_empty_start_is_the_stubs():
     for step in sorted((ROOT / "exercises").glob("step[1-5]_*.py")):
         assert (CLASS / "carla/exercises" / step.name).read_bytes() == step.read_bytes(), "copy exercises/ again"
+
+
+@pytest.mark.parametrize(
+    ("words", "steps"),
+    [("1,3", (1, 3)), ("core", (1, 2, 3, 4, 5)), ("from scratch,6", (6, 13)), ("2,core", (1, 2, 3, 4, 5))],
+)
+def test_steps_are_named_by_number_or_track(words, steps):
+    options = _parser().parse_args(["grade", "class", "--out", "out", "--steps", words])
+    assert options.steps == steps
