@@ -43,7 +43,7 @@ class Sandboxed:
             return self._value(self._reply(act, args, kwargs, seed))
         except (SubmissionError, SubmissionEnded) as error:
             self.raised = error
-            if error.outcome is Outcome.TIMED_OUT and not self.hung:
+            if error.outcome is Outcome.TIMED_OUT and not self.hung and time.monotonic() <= self.deadline:
                 self._note_hang(error)
             raise
 
@@ -53,7 +53,7 @@ class Sandboxed:
     def _note_hang(self, error: SubmissionError | SubmissionEnded) -> None:
         """Keep in mind what hangs, so that one endless loop does not cost every test's time limit."""
         self.timeouts += 1
-        if self.box is not None and self.box.importing:
+        if self.box.importing:
             told = f"exercises/{self.module}.py did not finish importing: {error} This was not tried again."
             self.hung = told
             error.args = (told.removesuffix(" This was not tried again."),)
@@ -69,7 +69,6 @@ class Sandboxed:
 
     def _reply(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int) -> Reply:
         if time.monotonic() > self.deadline:
-            self.box.importing = False  # that was another step's
             raise SubmissionEnded(Outcome.TIMED_OUT, "The time for the whole submission was used up before this test.")
         try:
             if not self.box.running:

@@ -1,6 +1,6 @@
 """leaving: ends the process while it is imported
 
-Ends: bad evidence
+Ends: crashed
 """
 
 import os

@@ -1,6 +1,6 @@
 """leaving: ends the process with status 0 before there is any evidence
 
-Ends: bad evidence
+Ends: crashed
 """
 
 import os
