@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,7 +113,6 @@ class Batch:
         self.expected: list[Verdict] = []
         self._stop = threading.Event()
         self._working: list[Examiner] = []
-        self._failures: list[BaseException] = []
         self._collecting = threading.Lock()
 
     def run(self, submissions: Sequence[Submission]) -> None:
@@ -121,25 +121,18 @@ class Batch:
         todo: queue.SimpleQueue[Submission] = queue.SimpleQueue()
         for one in submissions:
             todo.put(one)
-        with _work_folder(self.order.out) as work:
-            slots = [
-                threading.Thread(target=self._slot, args=(todo, work))
-                for _ in range(min(self.order.jobs, len(submissions)))
-            ]
-            for slot in slots:
-                slot.start()
+        slots = min(self.order.jobs, len(submissions))
+        with _work_folder(self.order.out) as work, ThreadPoolExecutor(max(1, slots)) as threads:
+            working = [threads.submit(self._slot, todo, work) for _ in range(slots)]
             try:
-                for slot in slots:
-                    while slot.is_alive():
-                        slot.join(0.2)
+                # A thread whose join() a Ctrl-C interrupts counts as ended from then on (CPython issue 90882): wait so.
+                wait(working, return_when=FIRST_EXCEPTION)
             finally:
                 self._stop.set()
                 for examiner in self._working:
                     examiner.end()
-                for slot in slots:
-                    slot.join()
-        if self._failures:
-            raise self._failures[0]
+        for slot in working:
+            slot.result()
 
     def _slot(self, todo: "queue.SimpleQueue[Submission]", work: Path) -> None:
         examiner = self.examiners()
@@ -149,9 +142,6 @@ class Batch:
                 self._one(todo.get_nowait(), examiner, work)
         except queue.Empty:
             pass
-        except BaseException as error:  # a fault of ours: the main thread raises it
-            self._failures.append(error)
-            self._stop.set()
         finally:
             examiner.end()
 

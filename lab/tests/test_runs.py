@@ -79,7 +79,7 @@ def test_a_finished_run_says_what_to_raise(lab, capsys):
 
 
 def test_minutes_cap_the_training(lab):
-    _, run = lab("--minutes", "0.0001")
+    _, run = lab("--minutes", "1e-9")
     assert len(losses(run)) == 1
 
 
