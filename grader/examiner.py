@@ -45,15 +45,18 @@ def grade(
     Verdicts may come twice for a test of several devices: the later one counts. `seconds`: for the submission in all.
     """
     deadline = time.monotonic() + seconds
-    for preload, together in _grouped(steps):
-        with Sandbox(folder, preload=preload, limits=LIMITS, rung=rung) as box:
 
-            def student_for(step: Step, box: Sandbox = box) -> Student:
-                tell({"step": step.number})
-                there = (folder / f"{step.module}.py").is_file()
-                return Sandboxed(box, step.module, deadline) if there else Missing(step.module)
+    def student_for(step: Step) -> Student:
+        tell({"step": step.number})
+        there = (folder / f"{step.module}.py").is_file()
+        return Sandboxed(box, step.module, deadline) if there else Missing(step.module)
 
-            told = lambda v: tell({"verdict": _plain(v)})  # noqa: E731
+    def told(verdict: Verdict) -> None:
+        tell({"verdict": _plain(verdict)})
+
+    with Sandbox(folder, preload=TORCH, limits=LIMITS, rung=rung) as box:
+        for preload, together in _grouped(steps):
+            box.need(preload)
             suite.run(student_for, steps=together, seed=seed, on_verdict=told, diagnose=diagnose)
 
 

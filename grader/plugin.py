@@ -109,7 +109,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 # -- which tests there are
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         mark = item.get_closest_marker("points")
         if mark is None:
@@ -127,6 +127,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if missing:
             raise pytest.UsageError(f"{item.nodeid} lacks {', '.join(missing)}")
         diagnosis.watch(item)
+        if _quiet(config):  # pytest parses a whole suite for every traceback, and nobody sees it
+            item.repr_failure = _in_one_line  # type: ignore[method-assign, assignment]
+
+
+def _in_one_line(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    return excinfo.exconly()
 
 
 def pytest_collection_finish() -> None:

@@ -71,9 +71,9 @@ class Sandboxed:
         if time.monotonic() > self.deadline:
             raise SubmissionEnded(Outcome.TIMED_OUT, "The time for the whole submission was used up before this test.")
         try:
-            if not self.box.running:
+            if not self.box.ready:
                 with _clock_stopped():
-                    self.box.start()
+                    self.box.get_ready()
             return self.box.call(
                 act.source, act.file.name, act.function.__name__, args, kwargs,
                 seed=seed, module=self.module, limits=self._limits(act),

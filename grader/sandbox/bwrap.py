@@ -42,6 +42,7 @@ def environment(scratch: str) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "CUDA_VISIBLE_DEVICES": "",
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # 2 MB pages where the kernel has them: forks copy fewer entries
         **one_thread,
         **quiet,
     }

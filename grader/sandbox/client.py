@@ -28,7 +28,7 @@ from grader.sandbox.reply import Ended, Frame, Limits, Outcome, Raised, Reply, j
 from grader.sandbox.rungs import Rung
 from grader.sandbox.spawn import START_S
 from grader.sandbox.text import clean
-from grader.sandbox.zygote import GO, KILL, LEFTOVERS
+from grader.sandbox.zygote import GO, IMPORT, KILL, LEFTOVERS, READY
 
 __all__ = ["Frame", "Limits", "Outcome", "Raised", "Reply", "Sandbox", "SandboxFault"]
 
@@ -41,7 +41,10 @@ class SandboxFault(Exception):  # noqa: N818 - the word of the reports
 
 
 class Sandbox:
-    """Runs probes beside one submission. Starts at the first call; `stop` ends it and leaves nothing behind."""
+    """Runs probes beside one submission. Starts at the first call; `stop` ends it and leaves nothing behind.
+
+    `preload`: modules that are imported once for all probes; `need` adds to them.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Sandbox:
         self.limits, self.rung, self.scratch_mb = limits, rung, scratch_mb
         self.starts = 0
         self.importing = False  # whether the last probe was still importing its step when last heard of
+        self._imported: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._place: workplace.Workplace | None = None
@@ -92,15 +96,37 @@ class Sandbox:
                 cwd=self._place.stage or "/",
                 start_new_session=True,
             )
-        ours.settimeout(START_S)
-        if self._receive() != b"ready":
-            raise self._fault("the sandbox did not start")
-        ours.settimeout(None)
+        self._await_imports("the sandbox did not start")
+
+    def need(self, modules: Sequence[str]) -> None:
+        """Have these imported too before the next probe."""
+        self.preload += tuple(name for name in modules if name not in self.preload)
 
     @property
-    def running(self) -> bool:
-        """Whether the next call finds it started."""
+    def ready(self) -> bool:
+        """Whether the next call finds it started, with everything imported."""
+        return self._running and (not self.rung.forks or self._imported == self.preload)
+
+    def get_ready(self) -> None:
+        """Start it or import what is missing. Raises SandboxFault if it does not come up."""
+        if not self._running:
+            self.start()
+        elif not self.ready:
+            assert self._control
+            self._control.send(IMPORT + " ".join(self.preload[len(self._imported) :]).encode())
+            self._await_imports("the sandbox could not import what probes need")
+
+    @property
+    def _running(self) -> bool:
         return self._place is not None and (self._process is None or self._process.poll() is None)
+
+    def _await_imports(self, otherwise: str) -> None:
+        assert self._control
+        self._control.settimeout(START_S)
+        if self._receive() != READY:
+            raise self._fault(otherwise)
+        self._control.settimeout(None)
+        self._imported = self.preload
 
     def stop(self) -> None:
         """End every process of the sandbox and remove its files."""
@@ -179,8 +205,7 @@ class Sandbox:
         return dataclasses.replace(reply, seconds=time.monotonic() - started)
 
     def _run(self, request: bytes, limits: Limits) -> Ended:
-        if not self.running:
-            self.start()
+        self.get_ready()
         assert self._place
         if self.rung.forks:
             return self._forked(request, limits)

@@ -57,7 +57,7 @@ def train(model, loader, *, epochs=2, lr=3e-4, weight_decay=0.01, max_norm=1.0, 
 
 
 def test_another_build_with_a_known_mistake_is_told_which(tmp_path):
-    verdict = verdicts(tmp_path, 3, OTHER_LOOP)["test_every_step_is_exact"]
+    verdict = verdicts(tmp_path, 3, OTHER_LOOP, ["test_every_step_is_exact"])["test_every_step_is_exact"]
     assert verdict.outcome is Outcome.FAILED
     assert "clear-missing" in verdict.looks_like
     assert "Looks like: Gradients are never cleared" in verdict.message

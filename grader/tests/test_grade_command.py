@@ -155,7 +155,8 @@ def test_two_gradings_do_not_write_into_one_folder(classroom, capsys):
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in what a shell started in the background
 import grader.worker, grader.sandbox.rungs
 from grader.tests.test_grade_command import Fake, Rung
 do = Fake.do

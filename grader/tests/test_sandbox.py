@@ -201,6 +201,20 @@ def test_heavy_libraries_are_not_paid_for_unasked(box):
     assert not {"transformers", "datasets", "matplotlib", "pytest"} & set(modules)
 
 
+def test_what_is_needed_later_is_imported_before_the_next_probe_and_only_then(submission):
+    with Sandbox(submission, module="step1_model", rung=choose("limits")) as box:
+        assert "mailbox" not in call(box, "around").value["modules"]
+        box.need(("torch", "mailbox"))
+        assert not box.ready
+        assert "mailbox" in call(box, "around").value["modules"]
+        assert box.starts == 1, "in the process that has torch already"
+        box.stop()
+        assert "mailbox" in call(box, "around").value["modules"], "a new one has it from the start"
+        box.need(("no_such_library",))
+        with pytest.raises(SandboxFault, match=r"could not import.*No module named 'no_such_library'"):
+            call(box, "around")
+
+
 def test_the_walls_process_has_its_own_world(submission):
     with Sandbox(submission, module="step1_model", rung=rung_or_skip("bwrap")) as box:
         around = call(box, "around").value

@@ -10,7 +10,8 @@ SOLVED = (ROOT / "solutions" / "step3_train.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def unclipped(tmp_path):
+def unclipped(tmp_path, monkeypatch):
+    monkeypatch.setattr("grader.diagnosis._catalogue", lambda step: [])  # nobody asks here which mistake it is
     path = tmp_path / "step3_train.py"
     line = "            nn.utils.clip_grad_norm_(model.parameters(), max_norm)\n"
     assert SOLVED.count(line) == 1

@@ -1,5 +1,6 @@
 """What the lab's tests share: a small corpus, and runs of the tiny size that keep out of the user's cache."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ WORDS = [
     "warm",
     "grass",
 ]
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """As at a terminal; in what a shell started in the background it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
