@@ -19,8 +19,8 @@ ENDINGS = {
     Ending.OUT_OF_MEMORY: Outcome.OUT_OF_MEMORY,
     Ending.CRASHED: Outcome.CRASHED,
 }
-# A right step's whole suite takes some 8 s; after two tests that hung, a single call gets more than that.
-HANGS, SHORT_S = 2, 20
+# After a test that hung, one call of the same step gets more than the longest call of a right step computes (0.6 s).
+SHORT_S, SHORT_CPU_S = 20, 5
 
 
 class Sandboxed:
@@ -57,15 +57,15 @@ class Sandboxed:
             told = f"exercises/{self.module}.py did not finish importing: {error} This was not tried again."
             self.hung = told
             error.args = (told.removesuffix(" This was not tried again."),)
-        elif self.timeouts > HANGS:
-            error.args = (
-                f"{error} (After {HANGS} tests of this step that did not finish, one call gets {SHORT_S} s.)",
-            )
+        elif self.timeouts > 1:
+            short = f"{SHORT_CPU_S} s of computing, {SHORT_S} s in all"
+            error.args = (f"{error} (After a test of this step that did not finish, one call gets {short}.)",)
 
     def _limits(self, act: Probe) -> dict[str, float]:
-        if self.timeouts < HANGS:
+        if not self.timeouts:
             return act.limits
-        return {**act.limits, "wall_s": min(SHORT_S, act.limits.get("wall_s", SHORT_S))}
+        short = {"wall_s": SHORT_S, "cpu_s": SHORT_CPU_S}
+        return {**act.limits, **{name: min(most, act.limits.get(name, most)) for name, most in short.items()}}
 
     def _reply(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int) -> Reply:
         if time.monotonic() > self.deadline:

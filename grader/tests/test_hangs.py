@@ -7,7 +7,7 @@ import pytest
 from grader.probe import probe
 from grader.sandbox.client import Limits, Sandbox
 from grader.sandbox.rungs import SandboxUnavailable, choose
-from grader.sandboxed import HANGS, Sandboxed
+from grader.sandboxed import Sandboxed
 from grader.verdicts import Outcome, SubmissionEnded
 
 
@@ -49,6 +49,8 @@ import os, time
 def answer(what):
     if what == "hang":
         time.sleep(60)
+    while what == "loop":
+        pass
     if what == "leave":
         os._exit(0)
     return what
@@ -56,14 +58,17 @@ def answer(what):
 
 
 def test_a_call_that_hangs_costs_no_other_call_its_points(wall, tmp_path, monkeypatch):
-    monkeypatch.setattr("grader.sandboxed.SHORT_S", 0.5)
+    monkeypatch.setattr("grader.sandboxed.SHORT_S", 3)
+    monkeypatch.setattr("grader.sandboxed.SHORT_CPU_S", 1)
     (tmp_path / "step1_model.py").write_text(CODE)
-    with Sandbox(tmp_path, rung=wall, limits=Limits(wall_s=1)) as box:
+    with Sandbox(tmp_path, rung=wall, limits=Limits(wall_s=4)) as box:
         runner = Sandboxed(box, "step1_model")
-        told = [str(ask(runner, "hang")) for _ in range(HANGS + 1)]
+        told = [str(ask(runner, what)) for what in ("loop", "hang", "loop")]
         assert answer(runner, "right") == "right"
-    assert told[0] == told[1] == "Your code ran longer than 1 s."
-    assert told[2].startswith("Your code ran longer than 0.5 s. (After 2 tests of this step that did not finish")
+    assert told[0] == "Your code ran longer than 4 s."
+    why = " (After a test of this step that did not finish, one call gets 1 s of computing, 3 s in all.)"
+    assert told[1] == f"Your code ran longer than 3 s.{why}"
+    assert told[2] == f"Your code used more than 1 s of CPU time.{why}"
 
 
 def test_leaving_with_status_0_is_a_crash_not_bad_evidence(wall, tmp_path):
