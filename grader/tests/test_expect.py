@@ -55,6 +55,12 @@ def test_close_means_within_both_tolerances_and_nan_never_is():
     assert "Got:       2" in told(lambda: expect_close(2.0, 1.0, **TEXTS))
 
 
+def test_numbers_that_differ_late_are_shown_in_as_many_digits():
+    right = torch.tensor([0.45250312, 0.5], dtype=torch.float64)
+    text = told(lambda: expect_close(right - torch.tensor([1e-8, 0.0]), right, **TEXTS, rtol=0, atol=0))
+    assert {"0.45250312", "0.45250311"} <= set(text.split())
+
+
 def test_equal_minds_the_type():
     expect_equal([1, "a"], [1, "a"], **TEXTS)
     assert "Expected:  1" in told(lambda: expect_equal(True, 1, **TEXTS))
