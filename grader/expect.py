@@ -113,7 +113,8 @@ def show(value: Any) -> str:
         return number(value)
     if value is None:
         return "None"
-    text = repr(value)
+    tensors = isinstance(value, list) and any(isinstance(item, torch.Tensor) and item.dim() for item in value)
+    text = f"[{', '.join(map(show, value))}]" if tensors else repr(value)
     return text if len(text) <= 300 else text[:290] + " ..."
 
 

@@ -83,3 +83,4 @@ def test_values_are_shown_short():
     assert number(1 / 3) == "0.333333"
     assert show(torch.zeros(9)) == "a tensor of shape (9,), float32: [0, 0, 0, 0, 0, 0, ...]"
     assert len(show("x" * 999)) <= 300
+    assert show([torch.ones(1, 2), 3]) == "[a tensor of shape (1, 2), float32: [1, 1], 3]"
