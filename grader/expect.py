@@ -76,12 +76,14 @@ def expect_close(actual: Any, wanted: Any, *, did: str, look: str, rtol: float =
     if not wrong.any():
         return
     if not right.dim():
-        raise Mismatch(did=did, wanted=number(right.item()), got=number(left.item()), look=look)
+        wish, value = _told_apart(right.item(), left.item())
+        raise Mismatch(did=did, wanted=wish, got=value, look=look)
     first = wrong.nonzero()[:_ROWS].tolist()
-    table = [f"{'at':>12}  {'expected':>12}  {'got':>12}"]
-    for index in first:
-        at = ", ".join(map(str, index))
-        table.append(f"{at:>12}  {number(right[tuple(index)].item()):>12}  {number(left[tuple(index)].item()):>12}")
+    pairs = [_told_apart(right[tuple(index)].item(), left[tuple(index)].item()) for index in first]
+    wide = max(12, *(len(text) for pair in pairs for text in pair))
+    table = [f"{'at':>12}  {'expected':>{wide}}  {'got':>{wide}}"]
+    for index, (wish, value) in zip(first, pairs, strict=True):
+        table.append(f"{', '.join(map(str, index)):>12}  {wish:>{wide}}  {value:>{wide}}")
     more = int(wrong.sum()) - len(first)
     got = f"{int(wrong.sum())} of {wrong.numel()} values differ, the first:\n" + "\n".join(table)
     got += f"\n{'...':>12}  and {more} more" if more else ""
@@ -111,17 +113,28 @@ def show(value: Any) -> str:
         return number(value)
     if value is None:
         return "None"
-    text = repr(value)
+    tensors = isinstance(value, list) and any(isinstance(item, torch.Tensor) and item.dim() for item in value)
+    text = f"[{', '.join(map(show, value))}]" if tensors else repr(value)
     return text if len(text) <= 300 else text[:290] + " ..."
 
 
-def number(x: float) -> str:
+def number(x: float, digits: int = 6) -> str:
     """A number in up to six significant digits; integers whole."""
     if isinstance(x, bool | int):
         return str(x)
     if math.isfinite(x) and x == int(x) and abs(x) < 1e6:
         return str(int(x))
-    return f"{x:.6g}"
+    return f"{x:.{digits}g}"
+
+
+def _told_apart(one: float, other: float) -> tuple[str, str]:
+    """Both numbers, in as many digits as show that they differ."""
+    both = "", ""
+    for digits in (6, 9, 12, 17):
+        both = number(one, digits), number(other, digits)
+        if both[0] != both[1]:
+            break
+    return both
 
 
 def _part(label: str, text: str) -> str:

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.expect import expect, expect_close, expect_equal, expect_raises, expect_tensor
+from grader.expect import expect, expect_close, expect_equal, expect_raises, expect_tensor, show
 from grader.probe import points, probe, weights_are_free
 from lab.toys import calls
 
@@ -318,16 +318,17 @@ def test_sizes_follow_the_configuration(student):
         steps = [b - a if type(a) is type(b) is int else 0 for a, b in pairwise(found)]
         did = f"counted the trained parameters with {name} = {', '.join(map(str, sizes))}."
         got = ", ".join(map(str, found))
-        expect(steps[0] == steps[1] > 0, did=did, wanted="the same number more each time", got=got, look=look)
+        expect(steps[0] == steps[1] > 0, did=did, wanted="more each time, by the same number", got=got, look=look)
     widths = [[count(student, tiny(n_layer=n, d_ff=f)) for f in (40, 80)] for n in (1, 3)]
     one, three = (b - a for a, b in widths)
-    did = "counted what 40 more units of d_ff bring, with 1 and with 3 layers."
-    got = f"{one} and {three}"
-    look = "a feed-forward part in every layer, of encoder and decoder."
+    did = "counted the parameters that 40 more units of d_ff bring, with 1 and with 3 layers."
+    got = f"{one} and {three} parameters"
+    look = "a feed-forward part in every layer, of encoder and decoder; n_layer layers on each side, each with weights "
+    look += "of its own, in an nn.ModuleList."
     expect(
         three == 3 * one and one >= 2 * 2 * 32 * 40,
         did=did,
-        wanted="5120 or more, and three times as many with 3 layers",
+        wanted="5120 or more parameters, and three times as many with 3 layers",
         got=got,
         look=look,
     )
@@ -359,7 +360,7 @@ def test_log_probabilities(student, device):
     did += " The sum of exp(log-probability) over the words, at each position:"
     expect_close(log_probs.exp().sum(-1)[real], torch.ones(10), did=did, look=look, atol=1e-4)
     did = "encode and decode: are the tensors that they were given as they were?"
-    expect_equal(kept, True, did=did, look="operations ending in _")
+    expect_equal(kept, True, did=did, look="operations in place: += and its like, and those whose names end in _.")
     expect_equal(place, device, did="the log-probabilities are on:", look="tensors made in the model: which device?")
 
 
@@ -543,7 +544,8 @@ def test_the_loss_is_label_smoothed(student, device):
 
     It is worked out here anew from the log-probabilities of your own encode and decode.
     """
-    look = "smoothing / (V - 2) on the others, nothing on padding, rows of padding left out, KL summed, divided by the "
+    look = "forward: decode reads batch.tgt under batch.tgt_mask, and is scored on batch.tgt_y. In the loss: smoothing "
+    look += "/ (V - 2) on the others, nothing on padding, rows of padding left out, KL summed, divided by the "
     look += "number of targets that are not padding; config.smoothing and config.pad."
     for smoothing, pad in ((0.1, 0), (0.0, 0), (draw(15, 60) / 100, draw(1, 18)), (0.25, 18)):
         config = tiny(smoothing=smoothing, pad=pad)
@@ -554,7 +556,8 @@ def test_the_loss_is_label_smoothed(student, device):
         log_probs = expect_tensor(log_probs, (3, 6, 19), did=did, look=look)
         loss = expect_tensor(loss, (), did=did + " The loss:", look="forward returns one number, as a tensor.")
         wanted = smoothed_loss(log_probs.double(), batch["tgt_y"], pad, smoothing)
-        expect_close(loss, wanted, did=did + " The loss, worked out from your log-probabilities:", look=look)
+        did += " The loss that forward returns; expected is what your own encode and decode lead to:"
+        expect_close(loss, wanted, did=did, look=look)
         expect_equal(trains, True, did="loss.requires_grad", look="no detach, item or no_grad in forward.")
 
 
@@ -590,7 +593,12 @@ def test_every_parameter_learns(student):
     found = slopes(student, config, draw(0, 10**6), batch_of(config, [5, 3, 4], [4, 5, 3]))
     names, without, by_gradient, measured = parts(found, "names", "without", "by gradient", "measured")
     look = "forward: every parameter used, and nothing detached (not even the memory)."
-    expect_equal(without, [], did="loss.backward(), then listed the parameters whose .grad is None", look=look)
+    got = show(without)
+    if isinstance(without, list) and isinstance(names, list) and len(without) > 4:
+        few = [*without[:2], "...", *without[-2:]]  # the first and the last tell which part of the model it is
+        got = f"{len(without)} of {len(names)} parameters: {', '.join(map(str, few))}"
+    did = "loss.backward(), then listed the parameters whose .grad is None"
+    expect(type(without) is list and not without, did=did, wanted="none", got=got, look=look)
     did = "listed the trained parameters"
     expect(isinstance(names, list) and len(names) > 0, did=did, wanted="some", got=str(names), look="nn.Parameter")
     by_gradient = expect_tensor(by_gradient, (len(names), 3), did="loss.backward()", look=look)

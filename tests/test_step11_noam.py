@@ -67,7 +67,9 @@ def test_the_rate_is_the_papers(student, step, d_model, factor, warmup):
     wanted = factor / math.sqrt(d_model) * min(1 / math.sqrt(at), at / (warmup * math.sqrt(warmup)))
     options = {"d_model": d_model, "factor": factor, "warmup": warmup}
     did = f"noam_rate({step}, {', '.join(f'{k}={v:g}' for k, v in options.items())})"
-    look = "the formula in the lesson, its two powers, and step 0."
+    look = (
+        "the formula in the lesson: factor, d_model^-0.5, the smaller one of its two powers of step; step 0 is step 1."
+    )
     (got,) = _floats(rates(student, [step], options), 1, did, look)
     expect_close(got, wanted, did=did, look=look, rtol=1e-6, atol=0)
 
@@ -83,7 +85,13 @@ def test_it_peaks_at_warmup_and_has_two_slopes(student, warmup, d_model):
     before, peak, after, first, twice, eight = _floats(rates(student, steps, options), 6, call, look)
     got = f"{before:.6g}, {peak:.6g}, {after:.6g}"
     did = f"{call} at steps {warmup - 1}, {warmup} and {warmup + 1}."
-    expect(before < peak > after > 0, did=did, wanted="the greatest at warmup", got=got, look=look)
+    expect(
+        before < peak > after > 0,
+        did=did,
+        wanted=f"the greatest at warmup, step {warmup}; less before and after",
+        got=got,
+        look=look,
+    )
     did = f"{call}: its peak, at step {warmup}, over its value at step 1."
     expect_close(peak / first if first else 0.0, float(warmup), did=did, look=look)
     did = f"{call}: its value at step {8 * warmup} over that at step {2 * warmup}."
@@ -94,15 +102,22 @@ def test_it_peaks_at_warmup_and_has_two_slopes(student, warmup, d_model):
 def test_step_0_and_the_defaults(student):
     """Step 0 is treated as step 1; factor is 1.0 and warmup 4000 by default; the rate is a plain float."""
     look = "step = max(step, 1), before anything is computed."
-    zero, one = _floats(rates(student, [0, 1], {"d_model": 256, "warmup": 10}), 2, "noam_rate at steps 0 and 1", look)
-    expect_close(zero, one, did="noam_rate(0, d_model=256, warmup=10) against noam_rate(1, ...)", look=look, atol=0)
+    plain = "return a Python float: plain numbers in, no tensors on the way."
+    zero, one = _floats(rates(student, [0, 1], {"d_model": 256, "warmup": 10}), 2, "noam_rate at steps 0 and 1", plain)
+    expect_close(
+        zero, one, did="noam_rate(0, d_model=256, warmup=10); expected is your noam_rate(1, ...)", look=look, atol=0
+    )
     steps = [1, 100, 3999, 4000, 4001, 90_000]
     did = "noam_rate(step, d_model=512) at steps " + ", ".join(map(str, steps))
     found = _floats(rates(student, steps, {"d_model": 512}), 6, did, "the defaults: factor=1.0, warmup=4000.")
     wanted = [1.746928e-07, 1.746928e-05, 6.985966e-04, 6.987712e-04, 6.986839e-04, 1.473139e-04]
-    expect_close(found, wanted, did=did, look="the defaults: factor=1.0, warmup=4000.", rtol=1e-5, atol=0)
+    for step, rate, right in zip(steps, found, wanted, strict=True):
+        did_one = f"noam_rate({step}, d_model=512)"
+        expect_close(rate, right, did=did_one, look="the defaults: factor=1.0, warmup=4000.", rtol=1e-5, atol=0)
     double = _floats(rates(student, steps, {"d_model": 512, "factor": 2.0}), 6, did, "factor multiplies.")
-    expect_close(double, [2 * x for x in wanted], did=did + " and factor=2.0", look="factor.", rtol=1e-5, atol=0)
+    for step, rate, right in zip(steps, double, wanted, strict=True):
+        did_one = f"noam_rate({step}, d_model=512, factor=2.0)"
+        expect_close(rate, 2 * right, did=did_one, look="factor multiplies.", rtol=1e-5, atol=0)
 
 
 # -- the loss
@@ -136,26 +151,27 @@ LOOK += "wanted * (log wanted - log predicted), divided by the targets that are 
 
 
 @points(2, step=11, hint="How much goes to each word, and what do you divide by?", timeout=60)
-@example(V=3, rows=4, place=0, smoothing=0.1, seed=1)
-@example(V=12, rows=1, place=11, smoothing=0.4, seed=2)
+@example(V=3, rows=4, padding=0, smoothing=0.1, seed=1)
+@example(V=12, rows=1, padding=11, smoothing=0.4, seed=2)
 @given(
     V=st.integers(3, 14),
     rows=st.integers(1, 9),
-    place=st.integers(0, 99),
+    padding=st.integers(0, 99),
     smoothing=st.floats(0.01, 0.9),
     seed=st.integers(0, 9999),
 )
-def test_the_loss_is_the_definition(student, device, V, rows, place, smoothing, seed):
+def test_the_loss_is_the_definition(student, device, V, rows, padding, smoothing, seed):
     """KL divergence from the smoothed target, summed, per target that is not padding; any V, padding and smoothing."""
     torch.manual_seed(seed)
-    pad = place % V
+    pad = padding % V
     log_probs, targets = _case(rows, V, pad)
     found = loss_of(student, V, {"pad": pad, "smoothing": smoothing}, log_probs.float(), targets, device)
     wanted, _ = _definition(log_probs, targets, pad, smoothing)
-    did = f"LabelSmoothing({V}, pad={pad}, smoothing={smoothing:.3g}) on {rows} rows, targets {targets.tolist()}."
+    did = f"LabelSmoothing({V}, pad={pad}, smoothing={smoothing:.3g}) on {rows} row{'s' * (rows > 1)}, "
+    did += f"targets {targets.tolist()}. The loss:"
     loss = expect_tensor(_field(found, "loss"), (), did=did, look="one number, as a tensor of shape ().")
     expect_close(loss, wanted, did=did, look=LOOK, rtol=1e-4, atol=2e-5)
-    expect_equal(_field(found, "device"), device, did=did + " The loss is on:", look="log_probs.device.")
+    expect_equal(_field(found, "device"), device, did=did.removesuffix(":") + " is on:", look="log_probs.device.")
 
 
 @points(1.5, step=11, hint="Which numbers should go up when the model learns from a row, and how far?")
@@ -177,7 +193,8 @@ def test_the_gradient_is_what_is_wanted(student):
         gradient = expect_tensor(_field(found, "gradient"), (rows, V), did=did, look=LOOK)
         expect_close(gradient, wanted, did=did, look=LOOK, rtol=1e-4, atol=1e-6)
         did = "LabelSmoothing: are log_probs and targets as they were?"
-        expect_equal(_field(found, "kept"), True, did=did, look="operations ending in _, on tensors you were given.")
+        look = "operations in place, those whose names end in _, on tensors that you were given."
+        expect_equal(_field(found, "kept"), True, did=did, look=look)
 
 
 @points(1, step=11, hint="What is 0 * log 0, and what should it be here?")
@@ -189,7 +206,7 @@ def test_without_smoothing_it_is_cross_entropy(student):
     found = loss_of(student, V, {"pad": pad, "smoothing": 0.0}, log_probs.float(), targets)
     scored = targets != pad
     wanted = -log_probs[scored, targets[scored]].mean()
-    did = f"LabelSmoothing(9, pad={pad}, smoothing=0.0), targets {targets.tolist()}."
+    did = f"LabelSmoothing(9, pad={pad}, smoothing=0.0), targets {targets.tolist()}. The loss:"
     look = "0 * log 0 counts as 0 here (torch.xlogy and F.kl_div know)."
     loss = expect_tensor(_field(found, "loss"), (), did=did, look=look)
     expect_close(loss, wanted, did=did, look=look)
@@ -198,7 +215,9 @@ def test_without_smoothing_it_is_cross_entropy(student):
         best[torch.arange(rows), targets] = 1 - smoothing
         best[:, pad] = 1e-30  # as good as never
         found = loss_of(student, V, {"pad": pad, "smoothing": smoothing}, best.log().float(), targets)
-        did = f"LabelSmoothing(9, pad={pad}, smoothing={smoothing}) on a model that says exactly what is wanted."
+        did = (
+            f"LabelSmoothing(9, pad={pad}, smoothing={smoothing}), a model that says exactly what is wanted. The loss:"
+        )
         loss = expect_tensor(_field(found, "loss"), (), did=did, look=LOOK)
         expect_close(loss, 0.0, did=did, look="KL, not cross-entropy: log wanted belongs to it.", atol=1e-5)
 
@@ -209,13 +228,13 @@ def test_nothing_but_padding_costs_nothing(student):
     for pad in (0, 4):
         log_probs, _ = _case(3, 6, pad)
         found = loss_of(student, 6, {"pad": pad}, log_probs.float(), torch.full((3,), pad))
-        did = f"LabelSmoothing(6, pad={pad}) on three targets, all of them padding."
+        did = f"LabelSmoothing(6, pad={pad}) on three targets, all of them padding. The loss:"
         look = "the number of scored targets is 0: divide by at least 1."
         loss = expect_tensor(_field(found, "loss"), (), did=did, look=look)
         expect_close(loss, 0.0, did=did, look=look)
         gradient = _field(found, "gradient")
         if gradient is not None:  # a loss that depends on nothing has none
-            expect_close(gradient, torch.zeros(3, 6), did=did + " The gradients:", look=look)
+            expect_close(gradient, torch.zeros(3, 6), did=did.removesuffix("The loss:") + "The gradients:", look=look)
 
 
 @points(0.5, step=11, hint="How many words are there for the rest, when V is 2?")
@@ -223,9 +242,15 @@ def test_a_vocabulary_too_small_is_refused(student):
     """With fewer than 3 words nothing is left to share the rest: V < 3 raises ValueError, V = 3 is fine."""
     for V in (1, 2):
         found = refused(student, V, torch.zeros(2, V), torch.zeros(2, dtype=torch.long))
-        expect_raises(found, did=f"LabelSmoothing({V})", look="V - 2 is 0: say so, before you divide by it.")
+        expect_raises(
+            found,
+            did=f"LabelSmoothing({V})",
+            look="V - 2 is less than 1, no word is left for the rest: raise ValueError before you divide.",
+        )
     found = refused(student, 3, torch.zeros(2, 3), torch.ones(2, dtype=torch.long))
-    expect_equal(_field(found, "type"), None, did="LabelSmoothing(3): the error", look="3 words are enough.")
+    error = _field(found, "type")
+    got = f"{error}: {_field(found, 'message')}"
+    expect(error is None, did="LabelSmoothing(3)", wanted="no error", got=got, look="3 words are enough.")
 
 
 @points(0.5, step=11, hint="What does the module remember from one batch to the next?")
@@ -239,6 +264,11 @@ def test_defaults_and_one_batch_after_another(student):
     found = found if isinstance(found, list) and len(found) == 3 else [None] * 3
     for i, (log_probs, targets) in enumerate(cases):
         wanted, _ = _definition(log_probs, targets, 0, 0.1)
-        did = f"LabelSmoothing(8), used for batches of {sizes} rows in turn; batch {i}, with -10000 for padding."
+        did = f"LabelSmoothing(8), used for batches of {sizes} rows in turn; batch {i}. In every row padding has "
+        did += "the log-probability -10000. The loss:"
         loss = expect_tensor(found[i], (), did=did, look=LOOK)
-        expect_close(loss, wanted, did=did, look="pad=0, smoothing=0.1; padding's log-probability counts for nothing.")
+        look = (
+            "the defaults, pad=0 and smoothing=0.1; padding's log-probability, which counts for nothing; and what you "
+        )
+        look += "keep from one batch to the next."
+        expect_close(loss, wanted, did=did, look=look)

@@ -168,7 +168,7 @@ def expect_calls(found, did, pad):
     expect(not number, did=did, wanted="no gradients while it writes", got=got, look="torch.no_grad(), encode too.")
     for call in decoded:
         T = _field(call, "length")
-        asked = f"{did} The tgt_mask for {T} words so far."
+        asked = f"{did} The tgt_mask for the {T} word{'s' * (T != 1)} so far."
         wanted = f"bool, of shape (1, {T}, {T}) or (B, {T}, {T})"
         look = "step 9's subsequent_mask(T), written here again: torch.ones(1, T, T, dtype=torch.bool).tril()."
         expect(_field(call, "fits") is True, did=asked, wanted=wanted, got=str(_field(call, "mask")), look=look)
@@ -193,25 +193,25 @@ def expect_calls(found, did, pad):
 @given(
     batch=st.integers(1, 4),
     max_len=st.integers(1, 9),
-    bias=st.sampled_from([-1.0, 0.5, 1.5]),
+    eos_bias=st.sampled_from([-1.0, 0.5, 1.5]),
     seed=st.integers(0, 9999),
 )
-def test_greedy_takes_the_likeliest_word(student, device, batch, max_len, bias, seed):
+def test_greedy_takes_the_likeliest_word(student, device, batch, max_len, eos_bias, seed):
     """From bos on, always the likeliest next word; each row until its eos, then pad; until all are done, or max_len.
 
     `max_len` counts bos: (B, max_len) at most.
     """
     torch.manual_seed(seed)
     random.seed(seed)
-    world = draw_world(7, eos_bias=bias, never=[NONE])
+    world = draw_world(7, eos_bias=eos_bias, never=[NONE])
     src, src_mask = sources([random.randint(1, 5) for _ in range(batch)])
     options = {"max_len": max_len, "bos": BOS, "eos": EOS}
     found = greedy(student, world, src, src_mask, options, device)
     rows = [greedy_truth(world, words_of(src, src_mask, b), max_len) for b in range(batch)]
     width = max(map(len, rows))
     wanted = [row + [NONE] * (width - len(row)) for row in rows]
-    did = f"greedy_decode of {batch} sources, {_written(options)}."
-    look = "how long it goes on: until every row has had its eos, or max_len tokens, bos counted."
+    did = f"greedy_decode of {batch} source{'s' * (batch > 1)}, {_written(options)}."
+    look = "how long it goes on: until every row has had its eos, or max_len tokens, bos counted and kept."
     shape = (batch, width)
     output = expect_tensor(_field(found, "output"), shape, did=did, look=look, dtype=torch.int64)
     look = "the argmax of the last position, log_probs[:, -1]; pad where a row has finished; src_mask for encode and "
@@ -288,12 +288,13 @@ def test_greedy_asks_as_the_contract_says(student):
 def _expect_manners(found, did, training):
     modes = [_field(call, "training") for call in _calls(found, "decode") + _calls(found, "encode")]
     modes.append(_field(found, "training"))
-    got = f"the other mode, in {sum(m is not training for m in modes)} of {len(modes)} looks"
+    other = sum(m is not training for m in modes)
+    got = f"{'eval' if training else 'train'} mode, {other} of the {len(modes)} times that we looked"
     look = "leave model.train() and model.eval() to the caller."
     expect(all(m is training for m in modes), did=did, wanted="the mode left as it was", got=got, look=look)
     look = "torch.no_grad() as a block or decorator puts things back by itself."
     expect_equal(_field(found, "gradients_after"), True, did=did + " Gradients tracked again afterwards?", look=look)
-    look = "operations ending in _"
+    look = "operations in place: += and its like, and those whose names end in _."
     expect_equal(_field(found, "kept"), True, did=did + " Are src and src_mask as they were?", look=look)
 
 
@@ -305,10 +306,10 @@ def _expect_manners(found, did, training):
     V=st.integers(3, 4),
     max_len=st.integers(2, 5),
     penalty=st.sampled_from([0.0, 0.0, 0.6, 1.0, 1.7]),
-    bias=st.sampled_from([-2.0, 0.0, 1.0]),
+    eos_bias=st.sampled_from([-2.0, 0.0, 1.0]),
     seed=st.integers(0, 9999),
 )
-def test_a_wide_beam_finds_the_best_of_all(student, device, V, max_len, penalty, bias, seed):
+def test_a_wide_beam_finds_the_best_of_all(student, device, V, max_len, penalty, eos_bias, seed):
     """A beam that is wide enough for every sentence gives the best there is, finished or cut at max_len.
 
     The best is the one of greatest log-probability / length ** length_penalty; the length is that without bos.
@@ -316,7 +317,7 @@ def test_a_wide_beam_finds_the_best_of_all(student, device, V, max_len, penalty,
     torch.manual_seed(seed)
     random.seed(seed)
     for attempt in range(1000):  # greedy decoding should not find it, but where sentences are short it may have to
-        world = draw_world(V, eos_bias=bias)
+        world = draw_world(V, eos_bias=eos_bias)
         src, src_mask = sources([random.randint(1, 4)])
         everything = every_sentence(world, words_of(src, src_mask), max_len)
         wanted, ahead = ranked(everything, lambda h: worth(h, penalty))
@@ -331,12 +332,12 @@ def test_a_wide_beam_finds_the_best_of_all(student, device, V, max_len, penalty,
 
 
 @points(1.5, step=12, hint="What is a beam of width 1?")
-@given(max_len=st.integers(1, 9), bias=st.sampled_from([-1.0, 0.5, 1.5]), seed=st.integers(0, 9999))
-def test_a_beam_of_one_is_greedy(student, max_len, bias, seed):
+@given(max_len=st.integers(1, 9), eos_bias=st.sampled_from([-1.0, 0.5, 1.5]), seed=st.integers(0, 9999))
+def test_a_beam_of_one_is_greedy(student, max_len, eos_bias, seed):
     """beam=1 keeps the likeliest beginning alone: it gives what greedy decoding gives, without the padding."""
     torch.manual_seed(seed)
     random.seed(seed)
-    world = draw_world(7, eos_bias=bias)
+    world = draw_world(7, eos_bias=eos_bias)
     src, src_mask = sources([random.randint(1, 5)])
     options = {"max_len": max_len, "bos": BOS, "eos": EOS, "beam": 1}
     wanted = greedy_truth(world, words_of(src, src_mask), max_len)
@@ -466,5 +467,5 @@ def test_beam_asks_as_the_contract_says(student):
         del options["beam"], options["length_penalty"]
         plain = _field(beam(student, world, src, src_mask, options), "output")
         expect(isinstance(output, list), did=did, wanted="a list", got=show(output), look="list[int]")
-        did = "beam_search with the defaults, and with beam=4, length_penalty=0.0."
+        did = "beam_search with the defaults; expected is what it gives with beam=4, length_penalty=0.0."
         expect_equal(plain, spelt, did=did, look="the defaults: beam=4, length_penalty=0.0.")

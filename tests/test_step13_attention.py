@@ -248,12 +248,18 @@ def test_any_axes_in_front(student, data):
     _matches(attended(student, q, k, v), reference(q, k, v), did=did, look=look)
 
 
+MASK_SHAPES = st.sampled_from(
+    ["(T, S)", "(1, S)", "(S,)", "(B, 1, T, S)", "(B, H, T, S)", "(B, 1, 1, S)", "(1, H, T, S)"]
+)
+
+
 @points(2, step=13, hint="What must a forbidden place's score be before the softmax?")
-@example(B=2, H=3, T=4, S=5, kind=4)
-@given(B=st.integers(1, 3), H=st.integers(1, 3), T=st.integers(1, 4), S=st.integers(2, 5), kind=st.integers(0, 6))
-def test_the_mask_says_who_may_attend(student, B, H, T, S, kind):
+@example(B=2, H=3, T=4, S=5, mask_shape="(B, H, T, S)")
+@given(B=st.integers(1, 3), H=st.integers(1, 3), T=st.integers(1, 4), S=st.integers(2, 5), mask_shape=MASK_SHAPES)
+def test_the_mask_says_who_may_attend(student, B, H, T, S, mask_shape):
     """True = may attend. A forbidden place has weight exactly 0; the others share 1. The mask broadcasts."""
-    shape = ((T, S), (1, S), (S,), (B, 1, T, S), (B, H, T, S), (B, 1, 1, S), (1, H, T, S))[kind]
+    sizes = {"B": B, "H": H, "T": T, "S": S, "1": 1}
+    shape = tuple(sizes[axis] for axis in mask_shape.strip("(),").split(", "))
     q, k, v = _qkv(B, H, T=T, S=S)
     mask = torch.rand(shape) < 0.6
     mask[..., int(torch.randint(S, ()))] = True  # somewhere to attend in every row
@@ -332,7 +338,10 @@ def test_large_scores_stay_finite(student):
     In the masked half the scores that a row may see are about -30,000, those that it may not see about +30,000: a fill
     of -10,000 is higher than what is allowed.
     """
-    look = "torch.softmax subtracts each row's maximum first; fill with torch.finfo(dtype).min or -inf, not with -1e4."
+    look = (
+        "torch.softmax subtracts each row's maximum first; a mask comes before it, filling with torch.finfo(dtype).min "
+    )
+    look += "or -inf, not with -1e4."
     for dtype in (torch.float64, torch.float32):
         # 16 channels, whole numbers, scale 1/4: exact in float32 too, in whatever order it is worked out
         q, v = torch.randint(2, (2, 3, 16)).to(dtype) * 2 - 1, torch.randn(2, 4, 6, dtype=dtype)
@@ -389,12 +398,14 @@ def test_split_heads_cuts_channels(student, B, T, n_head, d):
 
 
 @points(1, step=13, hint="Which axis must stand next to d before the two become one?")
-@example(B=2, T=4, n_head=3, d=2, fresh=False)
-@given(B=st.integers(1, 3), T=st.integers(1, 4), n_head=st.integers(1, 4), d=st.integers(1, 4), fresh=st.booleans())
-def test_merge_heads_is_the_inverse(student, B, T, n_head, d, fresh):
+@example(B=2, T=4, n_head=3, d=2, contiguous=False)
+@given(
+    B=st.integers(1, 3), T=st.integers(1, 4), n_head=st.integers(1, 4), d=st.integers(1, 4), contiguous=st.booleans()
+)
+def test_merge_heads_is_the_inverse(student, B, T, n_head, d, contiguous):
     """merge_heads lays heads side by side again, (B, n_head, T, d) -> (B, T, n_head * d): it undoes split_heads."""
     heads = torch.arange(B * T * n_head * d, dtype=torch.float64).view(B, T, n_head, d).transpose(1, 2)
-    heads = heads.contiguous() if fresh else heads  # or in memory as split_heads may leave it
+    heads = heads.contiguous() if contiguous else heads  # or in memory as split_heads may leave it
     did = f"merge_heads(x) with x of shape {tuple(heads.shape)}."
     look = (
         "transpose(1, 2) first, so that the axes read (B, T, n_head, d), then join the last two (contiguous, reshape)."

@@ -291,10 +291,11 @@ def test_every_update_uses_its_own_rate(student, device):
     """The i-th update is made with cosine_lr(i - 1, ...): losses and weights equal those of a loop done by hand."""
     weights, epochs = _weights(), [_batches(14)]
     look = "before optimizer.step(): for group in optimizer.param_groups: group['lr'] = cosine_lr(updates made so "
-    look += "far, ..., total_steps=epochs * len(loader)). Off from step 2 on: the first update had another rate."
+    look += "far, ..., total_steps=epochs * len(loader)). If step 2 is the first that is off, the first update had "
+    look += "another rate."
     for floor in (0.0, 0.006):
         options = _options(final_lr=floor)
-        did = f"train a toy model on 14 batches with {_told(options)}, no decay, clipping off."
+        did = f"train a toy model on 14 batches with {_told(options)} and no clipping (a huge max_norm)."
         _same_training(trained(student, weights, epochs, options, None, device), weights, epochs, options, did, look)
 
 
@@ -325,14 +326,16 @@ def test_the_rest_is_step_3(student):
     found = trained(student, weights, epochs, options, left_over)
     did = f"train on 12 batches with {_told(options)}; every .grad was filled with old numbers beforehand."
     look = "zero_grad before every backward, clip_grad_norm_ between backward and step, AdamW with weight_decay: "
-    look += "your step 3, and nothing else than the rate is new."
+    look += "your step 3, and nothing but the rate is new."
     _same_training(found, weights, epochs, options, did, look)
     seen = _field(found, "seen")
     calls_seen = seen if isinstance(seen, list) else []
-    right = [isinstance(c, dict) and c.get("train") is True and c.get("labels") is True for c in calls_seen]
-    look = "model.train() before the loop; model(input_ids, labels=input_ids)."
-    did += " At each step: was the model in train mode, and were the labels the inputs?"
-    expect_equal(right, [True] * 12, did=did, look=look)
+    modes = ["train" if _field(call, "train") is True else "eval" for call in calls_seen]
+    look = "model.train() before the loop: the model may come in eval mode, as it did here."
+    expect_equal(modes, ["train"] * 12, did=did + " The model's mode at each step:", look=look)
+    same = [_field(call, "labels") is True for call in calls_seen]
+    did += " At each step, were the labels the inputs?"
+    expect_equal(same, [True] * 12, did=did, look="model(input_ids, labels=input_ids).")
 
 
 @points(0.5, step=6, hint="When exactly is the callback due, and does its count start again?")
@@ -351,7 +354,7 @@ def test_on_step_follows_every_update(student):
     expect(counted, did=did + " It was called with:", wanted=wish, got=show(steps), look=look)
     moments, right = _field(found, "moments"), _wanted(weights, epochs, options)[1]
     last = moments[0] if isinstance(moments, list) and moments else None
-    did += " The weights at on_step(1, ...):"
+    did += " The weights at on_step(1, ...), next to those that one update leaves:"
     last = expect_tensor(last, tuple(right[0].shape), did=did, look="call it once per update.")
     expect_close(last, right[0], did=did, look="call it after optimizer.step().", rtol=1e-6, atol=1e-9)
 

@@ -179,7 +179,7 @@ def test_results_are_in_the_order_of_size(student):
     widths = (torch.randperm(12)[:5] + 2).tolist()
     widths[0], widths[-1] = max(widths), min(widths)  # neither in order nor in reverse
     widths = list(dict.fromkeys(widths)) if len(set(widths)) == 5 else [9, 4, 7, 5, 3]
-    losses = [4.0 + 0.5 * x for x in torch.rand(5).tolist()]
+    losses = [round(4.0 + 0.5 * x, 5) for x in torch.rand(5).tolist()]
     found = measured(student, widths, losses)
     wanted = sorted([scaling.tower_parameters(w), loss] for w, loss in zip(widths, losses, strict=True))
     did = f"measure_scaling on models of widths {widths}, whose losses are {', '.join(map(number, losses))}."
@@ -227,19 +227,21 @@ def test_a_power_law_is_found_again(student, data):
     """From points that lie on a * parameters ** -alpha, (a, alpha) comes back, for any a and alpha."""
     a = math.exp(data.draw(st.floats(-2, 6), label="log a"))
     alpha = data.draw(st.floats(-0.5, 1.5), label="alpha")
-    sizes = data.draw(st.lists(st.integers(3, 29), min_size=2, max_size=6, unique=True), label="log2 of the sizes")
+    sizes = data.draw(st.lists(st.integers(3, 29), min_size=2, max_size=6, unique=True), label="sizes 2 ** k + k for k")
     parameters = [2**k + k for k in sizes]
     losses = [a * n**-alpha for n in parameters]
     found = fitted(student, parameters, losses)
-    did = f"fit_power_law on {len(sizes)} points of {number(a)} * parameters ** -{number(alpha)}, parameters = "
-    did += f"{', '.join(map(str, parameters))}. (a, alpha):"
+    did = f"fit_power_law on {len(sizes)} points of {number(a)} * parameters ** {number(-alpha)}, parameters = "
+    did += f"{', '.join(map(str, parameters))}."
     look = "fit a line to log(parameters) and log(losses): its slope is -alpha, its height at 0 is log(a)."
     found = found if isinstance(found, list) else [found]
     numbers = len(found) == 2 and all(isinstance(x, float) for x in found)
-    expect(numbers, did=did, wanted="two Python floats", got=show(found), look=look)
-    expect_close(found[1], alpha, did=did + " alpha", look=look, rtol=1e-3, atol=1e-3)
-    expect_close(math.log(found[0]) if found[0] > 0 else math.nan, math.log(a), did=did + " log(a)", look=look,
-                 rtol=2e-3, atol=5e-3)  # fmt: skip
+    expect(numbers, did=did, wanted="two Python floats, (a, alpha)", got=show(found), look=look)
+    did += f" You returned (a, alpha): ({number(found[0])}, {number(found[1])})."
+    expect_close(found[1], alpha, did=did + " alpha:", look=look, rtol=1e-3, atol=1e-3)
+    log_a = math.log(found[0]) if found[0] > 0 else math.nan
+    did += " log(a):" if found[0] > 0 else " log(a), but your a has no logarithm:"
+    expect_close(log_a, math.log(a), did=did, look=look, rtol=2e-3, atol=5e-3)
 
 
 @points(3, step=7, hint="Which distances does the line make small, and for which points?")

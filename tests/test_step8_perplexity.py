@@ -143,7 +143,7 @@ def test_batches_of_different_lengths(student):
     batches = [_batch(3, 2, easy=False), _batch(3, 12, easy=True), _batch(6, 3, easy=False)]
     found = evaluated(student, table, batches)
     did = f"evaluate a model on batches of shape {_shapes(batches)}, some much harder than others."
-    look = "the weight of a batch: labels[:, 1:], not the rows, not B * T."
+    look = "a batch weighs as much as it has scored tokens, those of labels[:, 1:]: not the rows, not B * T."
     _check(_field(found, "loss"), _field(found, "perplexity"), table, batches, did, look)
 
 
@@ -155,7 +155,7 @@ def test_the_batch_size_does_not_matter(student, data):
     length = data.draw(st.integers(2, 7), label="tokens in each")
     size = data.draw(st.integers(1, rows), label="batch size")
     seed = data.draw(st.integers(0, 1 << 20), label="seed of the texts")
-    cuts = sorted(data.draw(st.sets(st.integers(1, rows - 1)), label="cuts"))
+    cuts = sorted(data.draw(st.sets(st.integers(1, rows - 1)), label="cut after rows"))
     generator = torch.Generator().manual_seed(seed)
     table = torch.randn(V, V, generator=generator) * torch.linspace(0.2, 4.0, V)[:, None]
     ids = torch.randint(V, (rows, length), generator=generator)

@@ -19,7 +19,7 @@ def batched(student, src, tgt, options, device="cpu"):
     given_src, given_tgt = src.clone().to(device), None if tgt is None else tgt.clone().to(device)
     made = student.Batch(given_src, **options) if tgt is None else student.Batch(given_src, given_tgt, **options)
     names = ("src", "src_mask", "tgt", "tgt_y", "tgt_mask", "n_tokens")
-    found = {name: getattr(made, name, "missing") for name in names}
+    found = {name: getattr(made, name, "no such attribute") for name in names}
     places = [found[name].device.type for name in names if isinstance(found[name], torch.Tensor)]
     kept = torch.equal(given_src.cpu(), src) and (tgt is None or torch.equal(given_tgt.cpu(), tgt))
     return found | {"places": places, "kept": kept}
@@ -29,12 +29,12 @@ def _field(evidence, name):
     return evidence.get(name) if isinstance(evidence, dict) else None
 
 
-def _sentences(batch, length, pad, holes):
-    """Ids 0 to 9; every row is padded from some place on, and with `holes` also here and there before it."""
+def _sentences(batch, length, pad, pad_inside):
+    """Ids 0 to 9; every row is padded from some place on, and with `pad_inside` also here and there before it."""
     ids = (pad + torch.randint(1, 10, (batch, length))) % 10  # anything but padding
     for row in ids:
         row[int(torch.randint(1, length + 1, ())) :] = pad
-        if holes:
+        if pad_inside:
             row[1:][torch.rand(length - 1) < 0.3] = pad
     return ids
 
@@ -43,14 +43,15 @@ def _table(mask):
     return "\n".join("  " + " ".join(".x"[int(allowed)] for allowed in row) for row in mask.tolist())
 
 
-def _expect_mask(found, wanted, did, look, rows=None):
-    """A bool tensor that equals `wanted`, where `rows` (bool) says which of its rows count."""
-    found = expect_tensor(found, tuple(wanted.shape), did=did, look=look, dtype=torch.bool)
+def _expect_mask(found, wanted, did, look, rows=None, form=None):
+    """A bool tensor that equals `wanted`, where `rows` (bool) says which of its rows count; form: where to look if its
+    shape or type is wrong."""
+    found = expect_tensor(found, tuple(wanted.shape), did=did, look=form or look, dtype=torch.bool)
     rows = torch.ones(wanted.shape[:-1], dtype=torch.bool) if rows is None else rows
     for b in range(len(wanted)):
         wrong = (found[b] != wanted[b]).any(-1) & rows[b]
         got = f"{_table(found[b])}\nwrong in row " + ", ".join(map(str, wrong.nonzero().flatten().tolist()))
-        told = f"{did} Sentence {b}; x is True:"
+        told = did.removesuffix(".") + (f" of sentence {b}" if len(wanted) > 1 else "") + " (x is True):"
         expect(not wrong.any(), did=told, wanted=_table(wanted[b]), got=got, look=look)
 
 
@@ -62,21 +63,23 @@ def test_nobody_sees_what_comes_later(student, size):
     """subsequent_mask(size) is (1, size, size), bool, and True at [0, i, j] exactly where j is not after i."""
     wanted = torch.tensor([[[j <= i for j in range(size)] for i in range(size)]])
     look = "a row is the position that looks, a column what it looks at: the lower triangle with its diagonal."
-    _expect_mask(mask_of(student, size), wanted, f"subsequent_mask({size}).", look)
+    form = "torch.bool, not numbers; and an axis of size 1 in front, for the batch."
+    _expect_mask(mask_of(student, size), wanted, f"subsequent_mask({size}).", look, form=form)
 
 
 PADS = st.sampled_from([0, 0, 1, 3, 9])
 
 
 @points(1.5, step=9, hint="Which tokens of the source are words, and which are filling?")
-@given(batch=st.integers(1, 4), length=st.integers(1, 8), pad=PADS, holes=st.booleans(), seed=st.integers(0, 999))
-def test_the_sources_mask(student, device, batch, length, pad, holes, seed):
+@given(batch=st.integers(1, 4), length=st.integers(1, 8), pad=PADS, pad_inside=st.booleans(), seed=st.integers(0, 999))
+def test_the_sources_mask(student, device, batch, length, pad, pad_inside, seed):
     """src_mask is (B, 1, S), bool, True where the source is not padding, for any padding id; src is the source."""
     torch.manual_seed(seed)
-    src = _sentences(batch, length, pad, holes)
+    src = _sentences(batch, length, pad, pad_inside)
     found = batched(student, src, None, {"pad": pad}, device)
     did = f"Batch(src, pad={pad}) with src = {src.tolist()}."
-    look = "compare src with pad, and put an axis of size 1 in the middle: (B, S) becomes (B, 1, S)."
+    look = "compare src with pad, True where it differs, and put an axis of size 1 in the middle: (B, S) becomes "
+    look += "(B, 1, S)."
     _expect_mask(_field(found, "src_mask"), (src != pad)[:, None], did + " src_mask.", look)
     kept = expect_tensor(_field(found, "src"), (batch, length), did=did + " src.", look="self.src", dtype=torch.int64)
     expect_equal(kept.tolist(), src.tolist(), did=did + " src:", look="self.src is the source as it was given.")
@@ -103,14 +106,14 @@ def test_the_target_is_shifted(student, batch, length, pad, seed):
 
 
 @points(2, step=9, hint="Which two things must hold before i may look at j?", timeout=60)
-@given(batch=st.integers(1, 3), length=st.integers(2, 8), pad=PADS, holes=st.booleans(), seed=st.integers(0, 999))
-def test_the_targets_mask(student, device, batch, length, pad, holes, seed):
+@given(batch=st.integers(1, 3), length=st.integers(2, 8), pad=PADS, pad_inside=st.booleans(), seed=st.integers(0, 999))
+def test_the_targets_mask(student, device, batch, length, pad, pad_inside, seed):
     """tgt_mask is (B, T-1, T-1), bool: i may look at j where j is not after i *and* tgt[j] is not padding.
 
     What a position that is itself padding may look at is free: nothing is read there.
     """
     torch.manual_seed(seed)
-    src, tgt = _sentences(batch, 4, pad, False), _sentences(batch, length, pad, holes)
+    src, tgt = _sentences(batch, 4, pad, False), _sentences(batch, length, pad, pad_inside)
     found = batched(student, src, tgt, {"pad": pad}, device)
     read = tgt[:, :-1]
     T = length - 1
@@ -122,11 +125,11 @@ def test_the_targets_mask(student, device, batch, length, pad, holes, seed):
 
 
 @points(1.5, step=9, hint="How many words is the decoder asked for, in all?")
-@given(batch=st.integers(1, 4), length=st.integers(2, 8), pad=PADS, holes=st.booleans(), seed=st.integers(0, 999))
-def test_only_real_targets_are_counted(student, batch, length, pad, holes, seed):
+@given(batch=st.integers(1, 4), length=st.integers(2, 8), pad=PADS, pad_inside=st.booleans(), seed=st.integers(0, 999))
+def test_only_real_targets_are_counted(student, batch, length, pad, pad_inside, seed):
     """n_tokens is an int: the tokens of tgt_y, those that are asked for, that are not padding."""
     torch.manual_seed(seed)
-    src, tgt = _sentences(batch, 6, pad, False), _sentences(batch, length, pad, holes)
+    src, tgt = _sentences(batch, 6, pad, False), _sentences(batch, length, pad, pad_inside)
     found = batched(student, src, tgt, {"pad": pad})
     did = f"Batch(src, tgt, pad={pad}).n_tokens with tgt = {tgt.tolist()}."
     look = "count in tgt_y (the first column of tgt is not asked for), and make it an int."

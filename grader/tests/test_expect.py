@@ -55,6 +55,12 @@ def test_close_means_within_both_tolerances_and_nan_never_is():
     assert "Got:       2" in told(lambda: expect_close(2.0, 1.0, **TEXTS))
 
 
+def test_numbers_that_differ_late_are_shown_in_as_many_digits():
+    right = torch.tensor([0.45250312, 0.5], dtype=torch.float64)
+    text = told(lambda: expect_close(right - torch.tensor([1e-8, 0.0]), right, **TEXTS, rtol=0, atol=0))
+    assert {"0.45250312", "0.45250311"} <= set(text.split())
+
+
 def test_equal_minds_the_type():
     expect_equal([1, "a"], [1, "a"], **TEXTS)
     assert "Expected:  1" in told(lambda: expect_equal(True, 1, **TEXTS))
@@ -77,3 +83,4 @@ def test_values_are_shown_short():
     assert number(1 / 3) == "0.333333"
     assert show(torch.zeros(9)) == "a tensor of shape (9,), float32: [0, 0, 0, 0, 0, 0, ...]"
     assert len(show("x" * 999)) <= 300
+    assert show([torch.ones(1, 2), 3]) == "[a tensor of shape (1, 2), float32: [1, 1], 3]"
