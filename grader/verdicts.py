@@ -4,6 +4,7 @@ import enum
 import inspect
 import linecache
 import re
+import textwrap
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -149,5 +150,6 @@ def _example(error: BaseException) -> str:
             arguments = [line.strip().rstrip(",") for line in found.group(1).splitlines()]
             drawn = [a for a in arguments if not a.startswith("student=") and not a.endswith("data(...)")]
             drawn += [re.sub(r"Draw \d+ \((.*?)\): ", r"\1=", n) for n in notes if re.match(r"Draw \d+ \(", n)]
-            return f"\nSmallest failing case found: {', '.join(drawn)}" if drawn else ""
+            told = f"Smallest failing case found: {', '.join(drawn)}"
+            return "\n" + textwrap.fill(told, 110, subsequent_indent="  ") if drawn else ""
     return ""
