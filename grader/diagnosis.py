@@ -18,6 +18,7 @@ import random
 import re
 import signal
 import sys
+import textwrap
 import time
 import types
 import warnings
@@ -274,7 +275,15 @@ def _silence() -> Iterator[None]:
 
 def told(found: Sequence[Mistake]) -> str:
     """What the learner reads of it."""
-    return "\nLooks like: " + "\n        or: ".join(mistake.says for mistake in found) if found else ""
+    heads = ["Looks like: ", *["        or: "] * len(found)]
+    says = [mistake.says for mistake in found]
+    lines = [_folded(head, text) for head, text in zip(heads, says, strict=False)]
+    return "".join(f"\n{line}" for line in lines)
+
+
+def _folded(head: str, text: str) -> str:
+    """A sentence in lines that fit a terminal, all of it to the right of its head."""
+    return textwrap.fill(text, 114, initial_indent=head, subsequent_indent=" " * len(head))
 
 
 def signature(outcome: Outcome, message: str) -> tuple[Outcome, str]:

@@ -114,12 +114,15 @@ def test_only_long_texts_are_kept(student, min_chars, texts):
     did = f"{call} on texts of {lengths} characters, not counting the white space around them."
     kept = kept_rows(student, rows, min_chars)
     expect(isinstance(kept, list), did=did, wanted="rows", got=show(kept), look="return what texts.filter gives.")
+    columns = sorted({name for row in kept if isinstance(row, dict) for name in row})
+    look = "filter drops rows, never columns: every column stays."
+    expect(not kept or columns == ["n", "text"], did=did, wanted="the columns n and text", got=show(columns), look=look)
     numbers = [_field(row, "n") for row in kept]
     expect(
         numbers == wanted,
         did=did,
         wanted=f"the texts number {show(wanted)} (counted from 0): those longer than {limit} characters",
-        got=f"the texts number {show(numbers)}",
+        got=f"the texts number {show(numbers)}" + _first_wrong(rows, numbers, wanted),
         look="the comparison: strictly longer, after strip(); every other row and column stays as it was.",
     )
     expect(
@@ -129,6 +132,14 @@ def test_only_long_texts_are_kept(student, min_chars, texts):
         got=f"other rows: {show(kept)}",
         look="strip() is for the comparison only: the text that is kept keeps its white space, and no column goes.",
     )
+
+
+def _first_wrong(rows, numbers, wanted):
+    """The first text that was kept or left out against the contract, its middle cut out."""
+    wrong = [row["text"] for row in rows if (row["n"] in numbers) != (row["n"] in wanted)]
+    text = wrong[0] if wrong else ""
+    short = text if len(text) <= 40 else f"{text[:15]} ... {text[-15:]}"
+    return f"; the first that is wrong: {short!r}" if wrong else ""
 
 
 # -- tokens end to end, cut into blocks
@@ -207,10 +218,20 @@ def _check_chunks(student, lengths, block_size):
     expect(
         rows == wanted,
         did=did + (f" Together they are the tokens {tokens[0]} to {tokens[-1]}." if tokens else ""),
-        wanted=show(wanted),
-        got=show(rows),
+        wanted=_blocks(wanted, wanted, rows),
+        got=_blocks(rows, wanted, rows),
         look=_what_went_wrong(rows, tokens, block_size),
     )
+
+
+def _blocks(blocks, wanted, got):
+    """All the blocks, or, where they are too many to show, those from the first that is not as wanted."""
+    if max(len(str(wanted)), len(str(got))) <= 300:
+        return show(blocks)
+    same = 0
+    while same < min(len(wanted), len(got)) and wanted[same] == got[same]:
+        same += 1
+    return f"{len(blocks)} blocks; from block {same} on (counted from 0): {show(blocks[same : same + 3])} ..."
 
 
 def _field(evidence, name):
@@ -236,7 +257,8 @@ def _what_went_wrong(rows, tokens, block_size):
     if flat != sorted(flat):
         return "the order: texts stay in order, and the tokens within them."
     if flat and flat != tokens[: len(flat)]:
-        return "tokens missing in the middle: is each text cut up by itself, or cut off at the model's length?"
+        look = "tokens missing in the middle: does a block start too late, is each text cut up by itself, or cut off "
+        return look + "at the model's length?"
     return "the end: every full block counts, across the ends of texts and when the tokens come out even."
 
 

@@ -222,7 +222,10 @@ def test_every_step_is_exact(student, device):
     options = _options()
     found = trained(student, weights, epochs, options, None, device)
     look = "the order: forward, zero_grad, backward, step. A loss that goes wrong at step 2 means that the first "
-    look += "update was wrong; at step 3 or later, often gradients that were never cleared."
+    look += (
+        "update was wrong (AdamW, lr=lr?); at step 3 or later, often gradients that were never cleared. If the very "
+    )
+    look += "first loss is wrong, it is what you return: each step's own loss.item(), as it is."
     _check(found, weights, epochs, options, _told(options, epochs), look)
 
 
@@ -405,12 +408,13 @@ def _find_means(text, means, every, did):
     for i, mean in enumerate(due, 1):
         hits = [j for j in range(at, len(numbers)) if abs(numbers[j] - mean) <= 0.0051 + 1e-4 * abs(mean)]
         wanted = "these means, in this order: " + ", ".join(f"{m:.2f}" for m in due)
-        got = f"no {mean:.2f} (the {i}. of them) where it is due, in: {show(text)}"
+        got = f"no {mean:.2f} (number {i} of them) where it is due, in: {show(text)}" if text else "nothing"
+        look = look if text else f"`if log_every and step % log_every == 0: print(...)`; here log_every is {every}."
         expect(bool(hits), did=did, wanted=wanted, got=got, look=look)
         at = hits[0] + 1
     others = [m for i, m in enumerate(means, 1) if i % every]
     printed_all = all(any(abs(x - m) <= 0.0051 + 1e-4 * abs(m) for x in numbers) for m in others)
-    wanted = f"the mean at every {every}. step only"
+    wanted = f"the mean once every {every} steps only"
     look = "`if log_every and step % log_every == 0`."
     expect(not printed_all, did=did, wanted=wanted, got="the mean of every single step", look=look)
 

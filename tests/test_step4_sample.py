@@ -121,7 +121,8 @@ def test_greedy_text_is_exact(student, device, prompts, block_size, new, factor)
     found = written(student, model, torch.tensor(prompts), options, device)
     wanted = [_greedy(row, new, block_size, factor) for row in prompts]
     did = f"generate from {show(prompts)}, {_written(options)}."
-    look = "the prompt stays whole in the result: crop only what the model is shown, input_ids[:, -block_size:]."
+    look = "the prompt stays whole in the result, and max_new_tokens tokens follow it, int64: crop only what the model "
+    look += "is shown, input_ids[:, -block_size:]."
     output = expect_tensor(_field(found, "output"), (batch, length + new), did=did, look=look, dtype=torch.int64)
     expect_equal(output[:, :length].tolist(), prompts, did=did + " The prompts in the result:", look=look)
     look = "the last position's logits, logits[:, -1], their argmax, and the window: the last block_size tokens."
@@ -145,7 +146,9 @@ def test_the_prompt_is_left_alone(student):
         model = ["ChecksumLM", {"vocab_size": 7, "factor": 31, "limit": 4}]
         found = written(student, model, prompt, {"max_new_tokens": new, "block_size": 4})
         did = f"generate from {show(prompt.tolist())}, max_new_tokens={new}, block_size=4."
-        after = expect_tensor(_field(found, "prompt"), (2, 5), did=did + " Your input_ids:", look="in-place changes.")
+        after = expect_tensor(
+            _field(found, "prompt"), (2, 5), did=did + " input_ids afterwards:", look="in-place changes."
+        )
         look = "make a new tensor with torch.cat; do not write into input_ids."
         expect_equal(after.tolist(), prompt.tolist(), did=did + " input_ids afterwards:", look=look)
         look = "T + max_new_tokens tokens, int64, the prompt first."
@@ -330,7 +333,8 @@ def test_the_defaults(student):
     given = {"max_new_tokens": 100, "temperature": 0.8}
     (spelt,) = _sampled(student, table, prompt, given, [seed])
     did = "generate with the defaults, and with max_new_tokens=100, temperature=0.8, from the same generator state."
-    expect_equal(plain.tolist(), spelt.tolist(), did=did + " The first text:", look="the defaults.")
+    look = "the defaults of generate: max_new_tokens=100, temperature=0.8, block_size=256."
+    expect_equal(plain.tolist(), spelt.tolist(), did=did + " The first text:", look=look)
     length = random.randint(240, 260)
     found = watched(student, table, _prompt(1, length, 6), {"max_new_tokens": 20}, False)
     seen = [_field(call, "length") for call in _field(found, "calls") or []]
@@ -340,7 +344,7 @@ def test_the_defaults(student):
     found = lengths_seen_by_complete(student, words, " ".join(random.choices(words, k=length)))
     seen = [n for n in _field(found, "lengths") or [] if isinstance(n, int)]
     did = f"complete with the defaults, from a prompt of {length} tokens."
-    look = "the defaults of complete, and that they reach generate."
+    look = "the defaults of complete, the same as generate's, and that they reach generate."
     expect_equal(max(seen, default=0), 256, did=did + " The longest text the model was shown:", look=look)
     count = len(str(_field(found, "text")).split())
     expect_equal(count, length + 100, did=did + " Words in the text:", look=look)
