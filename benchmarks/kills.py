@@ -43,7 +43,7 @@ for line in sys.stdin:
 GRADER = """
 import sys
 import grader.sandbox.rungs, grader.worker
-from grader.sandbox.rungs import Rung
+from grader.sandbox.rung import Rung
 real, command = grader.worker.Worker, [sys.executable, "-c", {examiner!r}, {seconds!r}]
 grader.worker.Worker = lambda libraries: real(libraries=False, command=command)
 grader.sandbox.rungs.choose = lambda forced: Rung("bwrap", "made-up sandbox")

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from grader.reports.names import file_names
 from grader.results import Result, TestResult, write_atomically
-from grader.sandbox.rungs import Rung
+from grader.sandbox.rung import Rung
 from grader.submission import FILES, Opened, Problem, is_archive, student_name, unpack
 from grader.verdicts import Outcome, Verdict
 from grader.worker import ROOT, WorkerFault

@@ -25,7 +25,7 @@ from typing import Any
 from grader import suite
 from grader.probe import Student
 from grader.sandbox.client import Limits, Sandbox
-from grader.sandbox.rungs import Rung
+from grader.sandbox.rung import Rung
 from grader.sandboxed import Missing, Sandboxed
 from grader.steps import BY_NUMBER, Step
 from grader.verdicts import Verdict

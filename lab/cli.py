@@ -70,9 +70,9 @@ def scale(argv: list[str]) -> int:
 def translate(argv: list[str]) -> int:
     """Steps 9 to 12 at work: train a translator, score it on pairs that it has never seen."""
     arguments = _translate_parser().parse_args(argv)
-    from lab import translation
+    from lab import translate
 
-    return INTERRUPTED if translation.start(arguments) else 0
+    return INTERRUPTED if translate.start(arguments) else 0
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {

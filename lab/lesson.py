@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from lab import corpora, evaluate, library, plots, training, vocab
 from lab.corpora import Corpus
+from lab.device import check_device
 from lab.interrupt import Interrupt
 from lab.options import SIZES, Options
 from lab.problem import Problem
@@ -115,13 +116,6 @@ def _check_schedule(options: Options) -> None:
 
 def _package(options: Options) -> str:
     return "solutions" if options.solutions else "exercises"
-
-
-def check_device(device: str) -> None:
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts; an unknown name is a RuntimeError
-        raise Problem(f"there is no device {device!r} here: leave --device out to train on the CPU") from error
 
 
 def _quiet() -> None:

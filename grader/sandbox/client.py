@@ -25,7 +25,7 @@ from grader import evidence
 from grader.sandbox import spawn, workplace
 from grader.sandbox.child import CONFINED, LOADING
 from grader.sandbox.reply import Ended, Frame, Limits, Outcome, Raised, Reply, judged
-from grader.sandbox.rungs import Rung
+from grader.sandbox.rung import Rung
 from grader.sandbox.spawn import START_S
 from grader.sandbox.text import clean
 from grader.sandbox.zygote import GO, IMPORT, KILL, LEFTOVERS, READY

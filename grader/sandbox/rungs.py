@@ -12,7 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from grader.sandbox import bwrap, confine, seccomp
+from grader.sandbox import bwrap, confine, seccomp, workplace
+from grader.sandbox.rung import Rung
 
 NAMES = ("bwrap", "user", "limits")
 TRY_S = 20
@@ -23,19 +24,6 @@ MAX_USERNS = Path("/proc/sys/user/max_user_namespaces")
 
 class SandboxUnavailable(Exception):  # noqa: N818 - what the instructor is told, with what to install
     """The rung that was asked for does not work on this machine; the text says why and what to do."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Rung:
-    """One kind of sandbox. `warning` is what every report says of it, "" for the wall itself."""
-
-    name: str
-    title: str
-    warning: str = ""
-    bwrap: str | None = None
-    landlock: bool = False
-    other_uid: bool = False
-    forks: bool = True  # one process with torch imported, a fork per probe; otherwise an interpreter per probe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,8 +137,6 @@ def _try_user() -> Finding:
 
 def _try_confinement(rung: Rung) -> str:
     """Confine a process as the rung would, and have it look for a file of ours; "" if all is well."""
-    from grader.sandbox import workplace
-
     with tempfile.TemporaryDirectory() as empty, tempfile.NamedTemporaryFile() as secret:
         place = workplace.prepare(Path(empty), rung)
         limits = {"cpu_s": 10, "file_mb": 1, "threads": 64, "memory_mb": 512, "processes": False}

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.sandbox import bwrap, confine
-from grader.sandbox.rungs import Rung
+from grader.sandbox.rung import Rung
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "grader-sandbox-"

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from grader.batch import Batch, Order, Submission, find, load
-from grader.sandbox.rungs import Rung
+from grader.sandbox.rung import Rung
 from grader.verdicts import Outcome
 from grader.worker import ROOT, Worker, WorkerFault
 

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from grader import doctor
-from grader.sandbox.rungs import Finding, Rung
+from grader.sandbox.rung import Rung
+from grader.sandbox.rungs import Finding
 
 WORKING = [
     Finding("bwrap", Rung("bwrap", "bubblewrap sandbox")),

@@ -14,7 +14,8 @@ from grader.inprocess import from_file
 from grader.sandbox.client import Outcome as Ending
 from grader.sandbox.client import Raised, Reply, Sandbox
 from grader.sandbox.reply import Frame
-from grader.sandbox.rungs import Rung, SandboxUnavailable, choose
+from grader.sandbox.rung import Rung
+from grader.sandbox.rungs import SandboxUnavailable, choose
 from grader.sandboxed import Sandboxed
 from grader.steps import BY_NUMBER
 from grader.verdicts import Outcome, SubmissionEnded, SubmissionError, judge

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from grader.cli import main
-from grader.sandbox.rungs import Rung
+from grader.sandbox.rung import Rung
 from grader.tests.made_up_class import made_up_class
 from grader.worker import ROOT, WorkerFault
 

@@ -13,7 +13,7 @@ import grader.sandbox.rungs
 import grader.worker
 from grader.cli import main
 from grader.inprocess import from_file
-from grader.sandbox.rungs import Rung
+from grader.sandbox.rung import Rung
 from grader.worker import ROOT, Worker
 
 STUDENTS, KILLS = 30, 3

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from grader.sandbox import bwrap, confine, rungs, seccomp, workplace
-from grader.sandbox.rungs import Rung, SandboxUnavailable, choose
+from grader.sandbox.rung import Rung
+from grader.sandbox.rungs import SandboxUnavailable, choose
 from grader.sandbox.text import clean
 
 # -- which rung

@@ -12,7 +12,8 @@ import torch
 
 from grader.sandbox import confine
 from grader.sandbox.client import Limits, Outcome, Sandbox, SandboxFault
-from grader.sandbox.rungs import Rung, SandboxUnavailable, choose
+from grader.sandbox.rung import Rung
+from grader.sandbox.rungs import SandboxUnavailable, choose
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMISSION = """\

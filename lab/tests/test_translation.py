@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from lab import pairs, translation, translation_report
+from lab import pairs, translation, translation_report, translation_training
 from lab.cli import main
 from lab.rundir import RunFolder
-from lab.steps import ROOT
+from lab.steps import ROOT, Steps
+from lab.subwords import Subwords
 
 
 @pytest.fixture
@@ -71,14 +72,14 @@ def test_the_same_seed_gives_the_same_run(translate):
 
 
 def test_ctrl_c_keeps_everything(translate, monkeypatch, capsys):
-    record = translation.Watch.record
+    record = translation_training.Watch.record
 
     def interrupted(watch, *arguments):
         record(watch, *arguments)
         if watch.step == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(translation.Watch, "record", interrupted)
+    monkeypatch.setattr(translation_training.Watch, "record", interrupted)
     status, run = translate("--steps", "50")
     assert status == 130
     assert "interrupted after 3 steps" in capsys.readouterr().out
@@ -129,8 +130,8 @@ def test_an_unfinished_step_is_named_before_training(name, tmp_path, pairs_file,
     with (package / f"{name}.py").open("a") as file:
         file.write(UNFINISHED[name])
     monkeypatch.syspath_prepend(str(tmp_path))
-    steps = translation.Steps
-    monkeypatch.setattr(translation, "Steps", lambda _: steps(package.name))
+    steps = Steps
+    monkeypatch.setattr("lab.translate.Steps", lambda _: steps(package.name))
     out = tmp_path / "out"
     assert main(["translate", "--pairs", str(pairs_file), "--out", str(out)]) == 2
     said = capsys.readouterr().err
@@ -160,19 +161,50 @@ class PointsAt(torch.nn.Module):
         return (seen * torch.linspace(1, 2, 90)).log_softmax(-1)
 
 
-def test_the_influence_map_shows_what_a_piece_hangs_on(monkeypatch):
-    steps = translation.Steps("solutions")
-    words = ["zwei und drei", "drei und vier"]
-    pieces = translation.Subwords(words, 90)
+@pytest.fixture
+def look(monkeypatch):
+    """look(model) shows how `model` would translate one text, had it said another."""
+    pieces = Subwords(["zwei und drei", "drei und vier"], 90)
     monkeypatch.setattr(translation, "translate", lambda *_: ["zwei und vier"])
-    task = SimpleNamespace(
-        steps=steps,
-        source=pieces,
-        target=pieces,
-        model=PointsAt(),
-        config=SimpleNamespace(max_len=64),
-        options=SimpleNamespace(device="cpu"),
-    )
-    source, target, fall = translation_report.influence(task, "drei und zwei")
-    assert fall.shape == (len(target), len(source))
-    assert fall.count_nonzero() == fall.diagonal().count_nonzero() == len(target)
+
+    def run(model, text="drei und zwei"):
+        task = SimpleNamespace(
+            steps=Steps("solutions"),
+            source=pieces,
+            target=pieces,
+            model=model,
+            config=SimpleNamespace(max_len=64),
+            options=SimpleNamespace(device="cpu"),
+        )
+        return translation_report.look(task, text)
+
+    return run
+
+
+def test_the_influence_map_shows_what_a_piece_hangs_on(look):
+    shown = look(PointsAt())
+    assert shown.fall.shape == (len(shown.target), len(shown.source))
+    assert shown.fall.count_nonzero() == shown.fall.diagonal().count_nonzero() == len(shown.target)
+    assert shown.attention is None
+
+
+@pytest.mark.parametrize("text", ["drei und zwei", "zwei und vier und"])  # as many pieces as the target has, and more
+def test_the_attention_map_is_the_last_cross_attention(look, text):
+    torch.manual_seed(0)
+    solved = Steps("solutions")[10]
+    model = solved.Translator(solved.TranslatorConfig(src_vocab=90, tgt_vocab=90)).eval()
+    asked = []
+    cross = model.decoder[-1].cross
+    cross.register_forward_hook(lambda _, given, out: asked.append(given))
+    shown = look(model, text)
+    x, memory, mask = asked[0]
+    q, k = (part.unflatten(-1, (4, -1)).transpose(1, 2) for part in (cross.query(x), cross.key(memory)))
+    scores = (q @ k.transpose(-2, -1) / 32**0.5).masked_fill(~mask[:, None], -torch.inf)
+    wanted = scores.softmax(-1).mean(1)[0, :, : len(shown.source)]
+    torch.testing.assert_close(shown.attention, wanted)
+
+
+def test_a_run_says_that_it_sees_no_attention(translate, monkeypatch, capsys):
+    monkeypatch.setattr(translation_report, "cross_attention", lambda *_: None)
+    assert translate("--steps", "2")[0] == 0
+    assert "no attention map" in capsys.readouterr().out
