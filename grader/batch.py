@@ -244,6 +244,7 @@ def _test_result(verdict: Verdict, fault: str) -> TestResult:
         output=verdict.output,
         seconds=round(verdict.seconds, 3),
         looks_like=list(verdict.looks_like),
+        observed=verdict.observed,
     )
 
 

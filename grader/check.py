@@ -142,6 +142,7 @@ class StepReport:
     step: Step
     findings: list[Finding]
     tests: list[str]
+    observed: float  # points for what only the student's process can see (see grader.probe.points)
 
     def of(self, kind: str) -> list[Finding]:
         return [finding for finding in self.findings if finding.trial.kind == kind]
@@ -183,12 +184,16 @@ def _caught(finding: Finding, test: str) -> bool:
 
 def report(steps: Sequence[Step], findings: Sequence[Finding]) -> list[StepReport]:
     """The findings by step, with the tests that each suite has."""
-    tests = expected([step.number for step in steps])
+    every = expected([step.number for step in steps])
+    by_step = {step: [verdict for verdict in every if verdict.step == step.number] for step in steps}
     return [
         StepReport(
-            step, [f for f in findings if f.trial.step == step], [v.test for v in tests if v.step == step.number]
+            step,
+            [finding for finding in findings if finding.trial.step == step],
+            [verdict.test for verdict in tests],
+            sum(verdict.points for verdict in tests if verdict.observed),
         )
-        for step in steps
+        for step, tests in by_step.items()
     ]
 
 
@@ -204,6 +209,7 @@ def plain(reports: Sequence[StepReport], missing: Sequence[str], seeds: Sequence
                 "step": one.step.number,
                 "module": one.step.module,
                 "points": one.step.points,
+                "observed": one.observed,
                 "faults": one.faults,
                 "mistakes": len(one.of("mistake")),
                 "named": one.named,

@@ -37,6 +37,7 @@ def check(options: Namespace, console: Console) -> int:
         return FAULTY
     reports = report(steps, _run(trials, options.jobs, console))
     console.print(_table(reports, whole=options.whole))
+    console.print(_standing(reports), highlight=False, soft_wrap=True)
     if options.write_messages:
         _write(reports, console)
     faults = [f"This machine: {what}" for what in lacking]
@@ -67,14 +68,14 @@ def _run(trials: Sequence[Trial], jobs: int, console: Console) -> list[Finding]:
 
 
 def _table(reports: Sequence[StepReport], *, whole: bool) -> Table:
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for name in ("step", "points", "tests", "solution", "stub", "variants", "caught", "named", "time"):
-        table.add_column(name, justify="left" if name == "step" else "right", no_wrap=True)
+    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0))  # fits 80 columns
+    for name in ("step", "points", "tests", "solved", "stub", "variants", "caught", "named", "time"):
+        table.add_column(name, justify="left" if name == "step" else "right", no_wrap=name != "step")
     if whole:
         table.add_column("idle", justify="right", no_wrap=True)
     for one in reports:
         cells = [
-            f"{one.step.number:>2}  {one.step.title}",
+            f"{one.step.number:>2} {one.step.title}",
             number(one.step.points),
             str(len(one.tests)),
             *(_sound(one.of(kind)) for kind in ("solution", "stub", "variant", "mistake")),
@@ -83,6 +84,16 @@ def _table(reports: Sequence[StepReport], *, whole: bool) -> Table:
         ]
         table.add_row(*cells, *([str(len(one.redundant))] if whole else []))
     return table
+
+
+def _standing(reports: Sequence[StepReport]) -> str:
+    """Of how many points the examiner recomputes what it is told, by track."""
+    told = []
+    for track in dict.fromkeys(one.step.track for one in reports):
+        its = [one for one in reports if one.step.track == track]
+        whole = sum(one.step.points for one in its)
+        told.append(f"{track} {number(whole - sum(one.observed for one in its))} of {number(whole)}")
+    return f"Points for what the examiner recomputes: {', '.join(told)}; the rest only the student's process sees."
 
 
 def _sound(findings: Sequence[Finding]) -> str:

@@ -52,7 +52,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "points(value, step, hint): a graded test (written by grader.probe.points)")
+    config.addinivalue_line(
+        "markers", "points(value, step, hint, observed): a graded test (written by grader.probe.points)"
+    )
     config.addinivalue_line("markers", "weights_are_free: right models draw other weights (see grader.diagnosis)")
     seed = config.option.seed if config.option.seed is not None else random.SystemRandom().randrange(1 << 31)
     config.stash[NOT_STARTED] = []  # the step of every failed report that is one for want of code
@@ -168,6 +170,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         output=report.capstdout + report.capstderr,
         seconds=call.duration,
         line=item.location[1] or 0,
+        observed=mark.kwargs["observed"],
     )
     _record(item, verdict)
     if result is Outcome.NOT_STARTED:

@@ -60,11 +60,16 @@ def probe(function: Callable[..., Any] | None = None, **limits: float) -> Any:
     return Probe(function, limits)
 
 
-def points(value: float, *, step: int, hint: str, timeout: float = 30) -> Callable[[Any], Any]:
-    """Mark a graded test: what it is worth, its step's number, a hint (a question to the learner), seconds allowed."""
+def points(value: float, *, step: int, hint: str, timeout: float = 30, observed: bool = False) -> Callable[[Any], Any]:
+    """Mark a graded test: what it is worth, its step's number, a hint (a question to the learner), seconds allowed.
+
+    observed: the claim is one that only the student's process can see (an error that came, a mode, a .grad that is
+    None), so that a sandboxed submission could say it without its being true. Every other test is recomputed: the
+    examiner checks the evidence with its own computation on data that it drew (docs/sandbox.md).
+    """
 
     def mark(test: Any) -> Any:
-        graded = pytest.mark.points(value=value, step=step, hint=hint)
+        graded = pytest.mark.points(value=value, step=step, hint=hint, observed=observed)
         return pytest.mark.timeout(timeout)(graded(test))
 
     return mark

@@ -24,6 +24,7 @@ class TestResult:
     """One graded test. `points` is what was earned, `outcome` a value of `grader.verdicts.Outcome`.
 
     looks_like: ids of the catalogued mistakes that give the same evidence, none or up to three (grader.diagnosis).
+    observed: only the student's process saw what the test claims (see grader.probe.points).
     """
 
     __test__ = False  # not a test class, whatever pytest makes of the name
@@ -39,6 +40,7 @@ class TestResult:
     output: str = ""
     seconds: float = 0.0
     looks_like: list[str] = field(default_factory=list)
+    observed: bool = False
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,13 @@ def expected(steps: Sequence[int]) -> list[Verdict]:
             name = item.nodeid.rsplit("/", 1)[-1].partition("::")[2].partition("[")[0]
             title = title_of(item.function)  # type: ignore[attr-defined]
             graded[mark.kwargs["step"], name] = Verdict(
-                name, mark.kwargs["step"], mark.kwargs["value"], title, mark.kwargs["hint"], Outcome.UNGRADABLE
+                test=name,
+                step=mark.kwargs["step"],
+                points=mark.kwargs["value"],
+                title=title,
+                hint=mark.kwargs["hint"],
+                outcome=Outcome.UNGRADABLE,
+                observed=mark.kwargs["observed"],
             )
     return list(graded.values())
 

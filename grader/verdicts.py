@@ -53,6 +53,7 @@ class Verdict:
     """One graded test: `message` is for the learner, `output` is what their code printed.
 
     looks_like: the ids of catalogued mistakes that give the same evidence (grader.diagnosis).
+    observed: only the student's process saw what the test claims (see grader.probe.points).
     """
 
     test: str
@@ -66,6 +67,7 @@ class Verdict:
     output: str = ""
     seconds: float = 0.0
     line: int = 0  # where the test stands in its suite
+    observed: bool = False
 
     @property
     def earned(self) -> float:

@@ -19,7 +19,10 @@ UNTOLD = (Outcome.PASSED, Outcome.NOT_STARTED, Outcome.UNGRADABLE)  # outcomes t
 
 @dataclass(frozen=True)
 class Rate:
-    """One graded test over the class: how many students ended it in which way."""
+    """One graded test over the class: how many students ended it in which way.
+
+    observed: what it claims is seen by the student's process alone (see grader.probe.points).
+    """
 
     test: str
     title: str
@@ -27,6 +30,7 @@ class Rate:
     failed: int
     not_started: int
     ungradable: int
+    observed: bool
 
     @property
     def judged(self) -> int:
@@ -127,7 +131,8 @@ def pass_rates(results: list[Result]) -> list[StepRates]:
 def _rate(tests: list[TestResult]) -> Rate:
     ends = [test.outcome for test in tests]
     passed, idle, ours = (ends.count(o) for o in (Outcome.PASSED, Outcome.NOT_STARTED, Outcome.UNGRADABLE))
-    return Rate(tests[0].test, line(tests[0].title), passed, len(ends) - passed - idle - ours, idle, ours)
+    failed = len(ends) - passed - idle - ours
+    return Rate(tests[0].test, line(tests[0].title), passed, failed, idle, ours, tests[0].observed)
 
 
 def commonest(results: list[Result]) -> list[Failure]:
