@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import Dataset, load_dataset
-from datasets.exceptions import DatasetNotFoundError
 
+from lab.hub import asked
 from lab.problem import Problem
 
 MIN_ROW = 200  # characters: well above the 50 under which step 2 drops a text, so that no text of ours is lost
@@ -93,13 +93,8 @@ def _is_english(paragraph: str) -> bool:
 
 def wikitext() -> Corpus:
     """WikiText-2 (Merity et al. 2016) with its own validation split, from the Hugging Face hub."""
-    try:
+    with asked("wikitext-2", "or use --corpus docs or --corpus PATH"):
         parts = load_dataset("Salesforce/wikitext", "wikitext-2-raw-v1")
-    except (OSError, DatasetNotFoundError) as error:  # offline and not in the hub's cache: the library says either
-        raise Problem(
-            "wikitext-2 cannot be fetched from the Hugging Face hub: connect once to cache it, "
-            "or use --corpus docs or --corpus PATH"
-        ) from error
     train, validation = ([text for text in parts[part]["text"] if text.strip()] for part in ("train", "validation"))
     return Corpus("wikitext-2", train, validation, WIKITEXT_PROMPTS)
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import load_dataset
-from datasets.exceptions import DatasetNotFoundError
-from huggingface_hub.utils import logging as hub_logging
 from num2words import num2words
 
+from lab.hub import asked
 from lab.problem import Problem
 
 Pair = tuple[str, str]
@@ -58,14 +57,8 @@ def in_words(number: int) -> Pair:
 
 def multi30k() -> Pairs:
     """Captions of pictures in English and German (Elliott et al. 2016), from the Hugging Face hub."""
-    hub_logging.set_verbosity_error()  # what it tries again is no news: it works, or the line below says what to do
-    try:
+    with asked("multi30k", "or use --pairs numbers or --pairs FILE"):
         parts = load_dataset("bentrevett/multi30k")
-    except (OSError, DatasetNotFoundError) as error:  # offline and not in the hub's cache: the library says either
-        raise Problem(
-            "multi30k cannot be fetched from the Hugging Face hub: connect once to cache it, "
-            "or use --pairs numbers or --pairs FILE"
-        ) from error
     train, held_out = ([(row["en"], row["de"]) for row in parts[part]] for part in ("train", "validation"))
     return Pairs("multi30k", train, held_out, vocab_size=6_000)
 

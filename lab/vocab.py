@@ -9,6 +9,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from lab.corpora import Corpus
+from lab.hub import asked
 from lab.problem import Problem
 
 EOS = "<|endoftext|>"
@@ -63,13 +64,9 @@ def char(texts: list[str]) -> PreTrainedTokenizerBase:
 
 def from_hub() -> PreTrainedTokenizerBase:
     """GPT-2's 50,257 tokens, from the Hugging Face hub or its cache."""
-    try:
+    folder = "give a folder with its vocab.json and merges.txt (--tokenizer DIR)"
+    with asked("gpt2's tokenizer", f"{folder}, or use --tokenizer bpe:2000"):
         tokenizer = AutoTokenizer.from_pretrained(HUB_GPT2)
-    except OSError as error:
-        raise Problem(
-            "gpt2's tokenizer cannot be fetched from the Hugging Face hub: connect once to cache it, give a folder "
-            "with its vocab.json and merges.txt (--tokenizer DIR), or use --tokenizer bpe:2000"
-        ) from error
     tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
