@@ -6,6 +6,7 @@ text that got past the escaping could load, run and style nothing.
 
 import base64
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +101,7 @@ def page(results: list[Result], names: list[str], *, class_name: str, problems: 
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "moment": moment, "ticked": ticked}
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     sections = [_section(result, name, len(results)) for result, name in zip(results, names, strict=True)]
     return environment.get_template("page.html.j2").render(
@@ -121,6 +122,17 @@ def page(results: list[Result], names: list[str], *, class_name: str, problems: 
         attention=[section for section in sections if "attention" in section.flags],
         duration=overview.duration,
     )
+
+
+def moment(started: str) -> str:
+    """An ISO time of the results, for people: 2026-01-31 14:05 UTC; anything else as it is."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d\+00:00", started)
+    return f"{found[1]} {found[2]} UTC" if found else started
+
+
+def ticked(title: str) -> Markup:
+    """A title whose names stand in backticks, with these as code; everything in it is escaped."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(title))))
 
 
 def policy(style: str, script: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from grader.catalogue import mistakes
 from grader.reports import learner_text, overview, write_all
+from grader.reports.page import moment, ticked
 from grader.results import Result
 from grader.steps import BY_NUMBER
 from grader.tests.made_up_class import HOSTILE, larger_class, made_up_class
@@ -117,6 +118,30 @@ def renamed(result: Result, mistake: str | None) -> Result:
     """The same result, its failures looking like this mistake, or like none."""
     names = [mistake] if mistake else []
     return dataclasses.replace(result, tests=[dataclasses.replace(test, looks_like=names) for test in result.tests])
+
+
+@pytest.mark.parametrize(
+    ("title", "wanted"),
+    [
+        ("longer than `min_chars` <b>", "longer than <code>min_chars</code> &lt;b&gt;"),
+        ("one ` alone", "one ` alone"),
+        ("`<i>`", "<code>&lt;i&gt;</code>"),
+    ],
+)
+def test_names_in_titles_are_code_and_nothing_is_markup(title, wanted):
+    assert ticked(title) == wanted
+
+
+def test_times_are_for_people():
+    assert moment("2026-01-31T14:05:09+00:00") == "2026-01-31 14:05 UTC"
+    assert moment("yesterday") == "yesterday"
+
+
+def test_the_page_tells_what_was_observed_and_not_recomputed(tmp_path):
+    ada = made_up_class()[0]
+    seen = dataclasses.replace(ada.tests[0], observed=True)
+    where = write_all([dataclasses.replace(ada, tests=[seen, *ada.tests[1:]])], tmp_path, class_name="c", problems=[])
+    assert where["html"].read_text(encoding="utf-8").count("<em>observed</em></code>") == 1
 
 
 def test_without_a_named_mistake_there_is_no_such_section(tmp_path):
