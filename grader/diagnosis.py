@@ -14,160 +14,28 @@ import functools
 import hashlib
 import io
 import pickle
-import random
-import re
-import signal
 import sys
 import textwrap
-import time
 import types
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from grader.catalogue import Mistake, mistakes, solution
+from grader.clock import TimeIsUp, clock
 from grader.inprocess import InProcess
+from grader.likeness import same, signature
 from grader.probe import Probe, Student
+from grader.replay import EXAMPLES, Call, Example, Watched
 from grader.steps import BY_NUMBER, Step
 from grader.verdicts import Outcome, judge
 
 BUDGET_S = 1.5  # of computing for one failed test
-HANGING = 5  # times the budget: a trial that is not computing
-KEPT = 30  # examples of a test under Hypothesis
 CANDIDATES = 3  # a longer list of "either ... or" helps nobody
-REAL = re.compile(r"-?\b\d+\.\d+(e[+-]?\d+)?\b|-?\b\d+e[+-]?\d+\b|\bnan\b|-?\binf\b")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a probe: with what, in which random state, and what came back."""
-
-    act: Probe
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    state: torch.Tensor
-    answer: Any  # evidence, or the error that was raised
-
-
-class Watched:
-    """A runner of probes that keeps the calls of the present example."""
-
-    def __init__(self, runner: Student):
-        self.runner, self.calls = runner, list[Call]()
-
-    @property
-    def raised(self) -> BaseException | None:
-        return getattr(self.runner, "raised", None)
-
-    def run_probe(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        __tracebackhide__ = True
-        asked = act, copy.deepcopy(args), copy.deepcopy(kwargs), torch.get_rng_state()
-        try:
-            value = self.runner.run_probe(act, args, kwargs)
-        except BaseException as error:
-            self.calls.append(Call(*asked, error))
-            raise
-        self.calls.append(Call(*asked, value))
-        return value
-
-    def __repr__(self) -> str:
-        return "student"
-
-
-# -- the example that a test was at: its arguments, its random numbers, what Hypothesis drew
-
-
-class _OtherDraws(Exception):  # noqa: N818 - no error of anybody
-    """In a rerun the test drew more than it had drawn."""
-
-
-class _Tape:
-    """Stands in for Hypothesis' `data` and keeps what it draws."""
-
-    def __init__(self, data: Any):
-        self.data, self.drawn = data, list[Any]()
-
-    def draw(self, strategy: Any, label: Any = None) -> Any:
-        self.drawn.append(self.data.draw(strategy, label))
-        return copy.deepcopy(self.drawn[-1])
-
-
-class _Player:
-    """Stands in for `data` in a rerun: draws what was drawn."""
-
-    def __init__(self, drawn: list[Any]):
-        self.left = iter(copy.deepcopy(drawn))
-
-    def draw(self, strategy: Any, label: Any = None) -> Any:
-        try:
-            return next(self.left)
-        except StopIteration:
-            raise _OtherDraws from None
-
-
-@dataclass
-class Example:
-    """One call of a test: its arguments, the random state it began with, what probes returned, how it ended."""
-
-    test: Callable[..., None]
-    arguments: dict[str, Any]
-    states: tuple[Any, ...]
-    tape: _Tape | None
-    calls: list[Call]
-    error: BaseException | None = None
-    raised: BaseException | None = None
-
-    def again(self, student: Student) -> None:
-        """The same call with other code under test."""
-        random.setstate(self.states[0])
-        np.random.set_state(self.states[1])
-        torch.set_rng_state(self.states[2])
-        drawn = {"data": _Player(self.tape.drawn)} if self.tape else {}
-        self.test(student=student, **copy.deepcopy(self.arguments), **drawn)
-
-
-EXAMPLES = pytest.StashKey[deque[Example]]()
-
-
-def watch(item: pytest.Item) -> None:
-    """Have the test keep the examples that it is called with. Under Hypothesis the last is the smallest failing one."""
-    item.stash[EXAMPLES] = deque(maxlen=KEPT)
-    test: Any = item.obj  # type: ignore[attr-defined]
-    if handle := getattr(test, "hypothesis", None):
-        plain = getattr(handle.inner_test, "plain", handle.inner_test)  # one function serves the items of all devices
-        handle.inner_test = _kept(plain, item)
-    else:
-        item.obj = _kept(getattr(test, "plain", test), item)  # type: ignore[attr-defined]
-
-
-def _kept(test: Callable[..., None], item: pytest.Item) -> Callable[..., None]:
-    @functools.wraps(test)
-    def run(**arguments: Any) -> None:
-        __tracebackhide__ = True
-        student: Watched = arguments["student"]
-        tape = _Tape(arguments["data"]) if "data" in arguments else None
-        plain = {name: value for name, value in arguments.items() if name not in ("student", "data")}
-        states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-        student.calls = []
-        example = Example(test, copy.deepcopy(plain), states, tape, student.calls)
-        item.stash[EXAMPLES].append(example)
-        try:
-            test(**(arguments | ({"data": tape} if tape else {})))
-        except BaseException as error:
-            example.error, example.raised = error, student.raised
-            raise
-
-    run.plain = test  # type: ignore[attr-defined]
-    return run
-
-
-# -- trying the catalogue
 
 
 @dataclass
@@ -213,7 +81,7 @@ def _giving_the_same(item: pytest.Item, name: str) -> list[Mistake]:
         ways.append(_alike)
     likely = [one for one in _catalogue(step) if one.caught_by == name]
     rest = [one for one in _catalogue(step) if one.caught_by != name]  # tried as far as the time goes
-    with _clock.bounds(BUDGET_S):
+    with clock.bounds(BUDGET_S):
         for way in ways:
             if found := _giving(way, likely, rest, examples, step):
                 return found
@@ -227,13 +95,13 @@ def _giving(
     examples: list[Example],
     step: Step,
 ) -> list[Mistake]:
-    """The mistakes that agree on all examples, in this way. Raises _TimeIsUp unless all likely ones were tried."""
+    """The mistakes that agree on all examples, in this way. Raises TimeIsUp unless all likely ones were tried."""
     found = [one for one in likely if all(way(example, _wrong(step, one)) for example in examples)]
     try:
         for one in rest:
             if all(way(example, _wrong(step, one)) for example in examples):
                 found.append(one)
-    except _TimeIsUp:
+    except TimeIsUp:
         if not found:
             raise
     return found
@@ -286,45 +154,6 @@ def _folded(head: str, text: str) -> str:
     return textwrap.fill(text, 114, initial_indent=head, subsequent_indent=" " * len(head))
 
 
-def signature(outcome: Outcome, message: str) -> tuple[Outcome, str]:
-    """What a finding says apart from its real numbers: tables of influence, counts and the order of things."""
-    text = message.partition("\nSmallest failing case found:")[0]  # in a rerun there is none
-    if outcome is Outcome.ERROR:
-        text = text.splitlines()[0]  # what was raised; where is each learner's own
-    return outcome, REAL.sub("#", " ".join(text.split()))
-
-
-def same(left: Any, right: Any) -> bool:
-    """Two pieces of evidence are equal, real numbers up to 1e-4 of the largest."""
-    if isinstance(left, BaseException) and isinstance(right, BaseException):
-        return _said(left) == _said(right)
-    if isinstance(left, torch.Tensor) and isinstance(right, torch.Tensor):
-        return left.shape == right.shape and left.dtype == right.dtype and _close(left, right)
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, float):
-        return _close(torch.tensor(left), torch.tensor(right))
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    return bool(left == right)
-
-
-def _close(left: torch.Tensor, right: torch.Tensor) -> bool:
-    if not left.is_floating_point():
-        return torch.equal(left, right)
-    finite = right[right.isfinite()]
-    size = finite.abs().max().item() if finite.numel() else 0.0
-    return torch.allclose(left, right, rtol=0, atol=1e-4 * size + 1e-12, equal_nan=True)
-
-
-def _said(error: BaseException) -> str:
-    """What was raised, in one line; a sandbox has put it in words already."""
-    text = " ".join(str(error).split("\n")[0].split())
-    return text.removeprefix("Your code raised ") if hasattr(error, "outcome") else f"{type(error).__name__}: {text}"
-
-
 @functools.cache
 def _catalogue(step: Step) -> list[Mistake]:
     return mistakes(step) if solution(step).exists() else []
@@ -341,7 +170,7 @@ class _Wrong(InProcess):
     def run_probe(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._probing:  # a probe that calls another
             return super().run_probe(act, args, kwargs)
-        _clock.check()
+        clock.check()
         asked = pickle.dumps((act.function.__name__, torch.get_rng_state(), args, kwargs))
         key = hashlib.sha256(asked).digest()
         if key in self._answers:
@@ -368,49 +197,3 @@ def _module(name: str, source: str) -> types.ModuleType:
 
 
 _wrong = functools.cache(_Wrong)
-
-
-class _TimeIsUp(BaseException):
-    """The trials have taken long enough."""
-
-
-class _Clock:
-    """Ends trials where they ask for the next probe, or, if one hangs, by an alarm."""
-
-    until = float("inf")
-
-    def check(self) -> None:
-        if time.process_time() > self.until:
-            raise _TimeIsUp
-
-    @contextlib.contextmanager
-    def bounds(self, seconds: float) -> Iterator[None]:
-        """The block ends when the time is up; a timer of pytest-timeout waits until then."""
-        started, grad = time.monotonic(), torch.is_grad_enabled()
-        self.until = time.process_time() + seconds
-        theirs, left = _alarm(self._ring, HANGING * seconds)
-        try:
-            yield
-        except _TimeIsUp:
-            pass
-        finally:
-            self.until = float("inf")
-            _alarm(theirs, max(0.001, left - (time.monotonic() - started)) if left else 0)
-            torch.set_grad_enabled(grad)  # the alarm may ring where a mistake's code has switched it off
-
-    def _ring(self, *_: object) -> None:
-        if self.until < float("inf"):
-            raise _TimeIsUp
-
-
-def _alarm(handler: Any, seconds: float) -> tuple[Any, float]:
-    """Set the alarm, and again a second later: Python drops what is raised in a destructor. What was set before."""
-    if not hasattr(signal, "setitimer"):
-        return None, 0
-    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
-    theirs = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0 if handler == _clock._ring else 0)
-    return theirs, left
-
-
-_clock = _Clock()

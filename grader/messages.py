@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader.catalogue import HERE, Mistake
-from grader.diagnosis import REAL
+from grader.likeness import REAL
 from grader.steps import Step
 
 FOLDER = HERE / "mistakes" / "messages"

@@ -13,14 +13,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, Phase, settings
 
-from grader import diagnosis, hooks, scoreboard
+from grader import diagnosis, hooks, replay, scoreboard
 from grader.inprocess import from_package
 from grader.probe import Student
 from grader.steps import BY_NUMBER, STEPS, Step
 from grader.verdicts import Outcome, Verdict, judge, title_of
 
 VERDICTS = pytest.StashKey[dict[str, Verdict]]()
-STUDENTS = pytest.StashKey[dict[int, diagnosis.Watched]]()
+STUDENTS = pytest.StashKey[dict[int, replay.Watched]]()
 SEED = pytest.StashKey[int]()
 NOT_STARTED = pytest.StashKey[list[int]]()
 OWN_TESTS = ("grader/tests", "lab/tests")
@@ -83,13 +83,13 @@ def pytest_grader_student(config: pytest.Config, step: Step) -> Student:
 
 
 @pytest.fixture
-def student(request: pytest.FixtureRequest) -> diagnosis.Watched:
+def student(request: pytest.FixtureRequest) -> replay.Watched:
     """The code under examination: one runner per step and run."""
     mark = request.node.get_closest_marker("points")
     students, step = request.config.stash[STUDENTS], BY_NUMBER[mark.kwargs["step"]]
     if step.number not in students:
         runner = request.config.hook.pytest_grader_student(config=request.config, step=step)
-        students[step.number] = diagnosis.Watched(runner)
+        students[step.number] = replay.Watched(runner)
     return students[step.number]
 
 
@@ -128,7 +128,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ]
         if missing:
             raise pytest.UsageError(f"{item.nodeid} lacks {', '.join(missing)}")
-        diagnosis.watch(item)
+        replay.watch(item)
         if _quiet(config):  # pytest parses a whole suite for every traceback, and nobody sees it
             item.repr_failure = _in_one_line  # type: ignore[method-assign, assignment]
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from grader.catalogue import mistakes, solution, variants
-from grader.diagnosis import CANDIDATES, same, signature, told
+from grader.diagnosis import CANDIDATES, told
+from grader.likeness import same, signature
 from grader.steps import BY_NUMBER, STEPS
 from grader.suite import ROOT, run_suite
 from grader.verdicts import Outcome
