@@ -159,6 +159,8 @@ def test_compare_leaves_two_rows_and_a_picture(command, capsys):
     for name, end in zip(("constant", "cosine"), ends, strict=True):
         (row,) = [line for line in printed.splitlines() if line.startswith("│ " + name)]
         assert f"{end['validation']:.3f}" in row
+    behind = ends[1]["validation"] > ends[0]["validation"]
+    assert behind == ("A higher peak is where it helps: try --lr 0.006" in printed)
 
 
 def test_compare_stops_at_ctrl_c(command, capsys, monkeypatch):
