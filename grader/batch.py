@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from grader.reports.names import file_names
 from grader.results import Result, TestResult, write_atomically
 from grader.sandbox.rungs import Rung
-from grader.submission import FILES, Opened, Problem, is_archive, student_name, unpack
+from grader.submission import FILES, Opened, Problem, is_archive, open_apart, student_name
 from grader.verdicts import Outcome, Verdict
 from grader.worker import ROOT, WorkerFault
 
@@ -151,7 +151,7 @@ class Batch:
         path = self.order.out / "results" / f"{submission.name}.json"
         try:
             try:
-                opened, problem = unpack(submission.path, folder), ""
+                opened, problem = open_apart(submission.path, folder), ""
             except Problem as error:
                 opened, problem = Opened(folder, ""), str(error)
             old = load(path)

@@ -86,7 +86,8 @@ class Result:
 
     def to_json(self) -> str:
         derived = {"points": self.points, "max_points": self.max_points}
-        return json.dumps({**dataclasses.asdict(self), **derived}, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps({**dataclasses.asdict(self), **derived}, indent=1, ensure_ascii=False) + "\n"
+        return text.encode("utf-8", "replace").decode("utf-8")  # with a lone surrogate no file could be written
 
     @classmethod
     def from_json(cls, text: str) -> "Result":
