@@ -81,6 +81,12 @@ def test_a_student_who_left_the_folder_leaves_the_reports_and_is_named(classroom
     assert told == ["Not in the folder any more: ben (results kept, left out of the reports)"]
 
 
+def test_results_within_the_folder_of_the_submissions_are_no_submission(classroom):
+    for _ in range(2):
+        assert main(["grade", str(classroom / "class"), "--out", str(classroom / "class/out"), "--steps", "1"]) == 0
+    assert {path.stem for path in (classroom / "class/out/results").iterdir()} == {"ada", "ben", "cleo"}
+
+
 def test_only_grades_one_again_and_reports_the_whole_class(classroom):
     grade(classroom)
     before = {name: (classroom / f"out/results/{name}.json").read_bytes() for name in ("ada", "cleo")}
