@@ -137,7 +137,17 @@ def grade(options: argparse.Namespace) -> int:
             Batch(order, lambda: Worker(libraries), display).run(chosen)
         except WorkerFault as error:
             raise UsageError(f"the suites cannot be run: {error}") from None
-    return _report(options, {one.name: one.student for one in everyone}, console)
+        except OSError as error:
+            raise UsageError(_unwritable(options.out, error)) from None
+    try:
+        return _report(options, {one.name: one.student for one in everyone}, console)
+    except OSError as error:
+        raise UsageError(_unwritable(options.out, error)) from None
+
+
+def _unwritable(out: Path, error: OSError) -> str:
+    """A full disk, above all."""
+    return f"cannot write to {out}: {error.strerror}; finished results are kept, the same command goes on"
 
 
 def _report(options: argparse.Namespace, names: Mapping[str, str], console: Console) -> int:

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from grader.sandbox.text import clean
 from grader.steps import STEPS
@@ -106,6 +107,8 @@ def open_apart(source: Path, folder: Path) -> Opened:
         ) from None
     if "problem" in found:
         raise Problem(found["problem"])
+    if "errno" in found:
+        raise OSError(found["errno"], os.strerror(found["errno"]), str(folder))
     return Opened(folder, found["hash"], found["taken"], found["left_out"])
 
 
@@ -115,11 +118,14 @@ def _open_here(source: Path, folder: Path) -> None:
         for what, bound in ((resource.RLIMIT_CPU, OPENING_S), (resource.RLIMIT_AS, OPENING_MB << 20)):
             with contextlib.suppress(ValueError, OSError):  # a lower limit of the machine's stands; a Mac has no AS
                 resource.setrlimit(what, (bound, bound))
+    told: dict[str, Any]
     try:
         opened = unpack(source, folder)
         told = {"hash": opened.hash, "taken": opened.taken, "left_out": opened.left_out}
     except Problem as problem:
         told = {"problem": str(problem)}
+    except OSError as error:  # the copy cannot be written: no fault of the archive's
+        told = {"errno": error.errno}
     print(json.dumps(told))
 
 

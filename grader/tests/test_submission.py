@@ -224,3 +224,9 @@ def test_names_of_files_are_harmless_wherever_they_are_shown(tmp_path):
     for text in (str(problem.value), *opened(folder, tmp_path).left_out):
         assert text.isprintable()
         text.encode()
+
+
+def test_a_copy_that_cannot_be_written_is_no_fault_of_the_archive(tmp_path):
+    source = zipped(tmp_path / "ada.zip", ("step1_model.py", CODE))
+    with pytest.raises(FileNotFoundError):
+        open_apart(source, tmp_path / "nowhere")
