@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from typing import Any, Protocol
 from grader.reports.names import file_names
 from grader.results import Result, TestResult, write_atomically
 from grader.sandbox.rung import Rung
-from grader.submission import FILES, Opened, Problem, is_archive, student_name, unpack
+from grader.submission import FILES, Opened, Problem, is_archive, open_apart, shown, student_name
 from grader.verdicts import Outcome, Verdict
 from grader.worker import ROOT, WorkerFault
 
@@ -32,10 +33,14 @@ GRACE = 60.0  # seconds after a submission's time is up until its examiner is en
 
 @dataclass(frozen=True)
 class Submission:
-    """One student's work: a folder or an archive. `name` is unique in its class and safe as a file's name."""
+    """One student's work: a folder or an archive. `name` is unique in its class and safe as a file's name.
+
+    student: the name as it was handed in, for people; unique in the class too.
+    """
 
     name: str
     path: Path
+    student: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,22 @@ def find(paths: Sequence[Path]) -> list[Submission]:
     """The submissions in `paths`: archives, folders with step files, and all of these within any other folder."""
     found = [one for path in paths for one in ([path] if is_submission(path) else _members(path))]
     names = file_names([student_name(path) for path in found])
-    return [Submission(name, path) for name, path in zip(names, found, strict=True)]
+    students = _told_apart([shown(student_name(path)) for path in found], [shown(path.name) for path in found])
+    students = _told_apart(students, names)
+    return [Submission(*one) for one in zip(names, found, students, strict=True)]
+
+
+def _told_apart(names: Sequence[str], longer: Sequence[str]) -> list[str]:
+    """The names, and in place of one that two have the longer one: a folder and its archive, two classes' folders."""
+    times = Counter(names)
+    return [name if times[name] == 1 else other for name, other in zip(names, longer, strict=True)]
+
+
+def overlooked(paths: Sequence[Path]) -> list[str]:
+    """Files in class folders that are no submissions: somebody may have handed one in."""
+    classes = [path for path in paths if not is_submission(path)]
+    files = [p for path in classes for p in path.iterdir() if not p.name.startswith(".") and p.is_file()]
+    return sorted(shown(path.name) for path in files if not is_archive(path))
 
 
 def is_submission(path: Path) -> bool:
@@ -151,14 +171,14 @@ class Batch:
         path = self.order.out / "results" / f"{submission.name}.json"
         try:
             try:
-                opened, problem = unpack(submission.path, folder), ""
+                opened, problem = open_apart(submission.path, folder), ""
             except Problem as error:
                 opened, problem = Opened(folder, ""), str(error)
             old = load(path)
             if old and not problem and self._stands(old, opened):
                 self.watcher.finished(old, kept=True)
                 return
-            self.watcher.begun(submission.name)
+            self.watcher.begun(submission.student)
             result = self._graded(submission, opened, problem, examiner)
             if not self._stop.is_set():  # an examiner that was stopped has not graded
                 write_atomically(path, result.to_json())
@@ -183,10 +203,10 @@ class Batch:
             told = dataclasses.replace
             verdicts = {n: told(v, outcome=Outcome.NOT_STARTED, message=problem) for n, v in verdicts.items()}
         else:
-            fault = self._examine(submission.name, opened, verdicts, examiner) or fault
+            fault = self._examine(submission.student, opened, verdicts, examiner) or fault
         tests = [_test_result(v, fault) for v in verdicts.values()]
         return Result(
-            student=submission.name,
+            student=submission.student,
             rung=self.order.rung.name,
             seed=self.order.seed,
             started=started.isoformat(timespec="seconds"),
@@ -200,7 +220,9 @@ class Batch:
             diagnosed=self.order.diagnose,
         )
 
-    def _examine(self, name: str, opened: Opened, verdicts: dict[tuple[int, str], Verdict], examiner: Examiner) -> str:
+    def _examine(
+        self, student: str, opened: Opened, verdicts: dict[tuple[int, str], Verdict], examiner: Examiner
+    ) -> str:
         """Fill in the verdicts as they come; returns what went wrong with the examiner, or ""."""
 
         def hear(event: dict[str, Any]) -> None:
@@ -208,7 +230,7 @@ class Batch:
                 verdict = Verdict(**{**event["verdict"], "outcome": Outcome(event["verdict"]["outcome"])})
                 verdicts[verdict.step, verdict.test] = verdict
             at = event["step"] if "step" in event else event["verdict"]["step"]
-            self.watcher.at(name, at, sum(v.earned for v in verdicts.values()))
+            self.watcher.at(student, at, sum(v.earned for v in verdicts.values()))
 
         order = self.order
         job = {"folder": str(opened.folder), "steps": order.steps, "seed": order.seed, "seconds": order.seconds}

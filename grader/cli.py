@@ -8,7 +8,7 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -100,17 +100,18 @@ def grade(options: argparse.Namespace) -> int:
     if missing:
         raise UsageError(f"{missing[0]} does not exist")
     # from here on torch is imported: wrong usage is told at once
-    from grader.batch import Batch, Order, find, suite_hash
+    from grader.batch import Batch, Order, find, overlooked, suite_hash
     from grader.progress import Display
     from grader.sandbox.rungs import SandboxUnavailable, choose
     from grader.worker import Worker, WorkerFault
 
-    everyone = find(options.submissions)
-    chosen = [one for one in everyone if options.only in (None, one.name, one.path.name)]
+    out = options.out.resolve()  # it may lie in the folder of the submissions
+    everyone = [one for one in find(options.submissions) if one.path.resolve() != out]
+    chosen = [one for one in everyone if options.only in (None, one.name, one.path.name, one.student)]
     if not chosen:
         if not everyone:
             raise UsageError(f"no submissions in {options.submissions[0]}: it holds neither folders nor archives")
-        names = ", ".join(one.name for one in everyone[:8])
+        names = ", ".join(one.student for one in everyone[:8]) + ", ..." * (len(everyone) > 8)
         raise UsageError(f"no submission is called {options.only!r}: there are {names}")
     try:
         rung = choose(options.sandbox)
@@ -125,6 +126,9 @@ def grade(options: argparse.Namespace) -> int:
     console.print(
         f"Grading {len(chosen)} submissions in the {rung.title}, seed {order.seed}", markup=False, soft_wrap=True
     )
+    if others := overlooked(options.submissions):
+        told = ", ".join(others[:8]) + ", ..." * (len(others) > 8)
+        console.print(f"Not graded, neither folders nor zip or tar: {told}", markup=False, soft_wrap=True)
     if rung.warning:
         console.print(f"Warning: {rung.warning}", markup=False)
     libraries = bool({2, 4, 5} & set(options.steps))
@@ -133,13 +137,27 @@ def grade(options: argparse.Namespace) -> int:
             Batch(order, lambda: Worker(libraries), display).run(chosen)
         except WorkerFault as error:
             raise UsageError(f"the suites cannot be run: {error}") from None
-    return _report(options, [one.name for one in everyone], console)
+        except OSError as error:
+            raise UsageError(_unwritable(options.out, error)) from None
+    try:
+        return _report(options, {one.name: one.student for one in everyone}, console)
+    except OSError as error:
+        raise UsageError(_unwritable(options.out, error)) from None
 
 
-def _report(options: argparse.Namespace, names: Sequence[str], console: Console) -> int:
-    """Write the reports over the submissions called `names`, print a table, and tell whether all went well."""
+def _unwritable(out: Path, error: OSError) -> str:
+    """A full disk, above all."""
+    return f"cannot write to {out}: {error.strerror}; finished results are kept, the same command goes on"
+
+
+def _report(options: argparse.Namespace, names: Mapping[str, str], console: Console) -> int:
+    """Write the reports over the submissions, print a table, and tell whether all went well.
+
+    names: the students' names by the names of their files.
+    """
     from grader.batch import load
     from grader.reports import write_all
+    from grader.reports.names import file_names
     from grader.scoreboard import number
 
     there = sorted((options.out / "results").glob("*.json"))
@@ -150,8 +168,10 @@ def _report(options: argparse.Namespace, names: Sequence[str], console: Console)
     problems += [f"{r.student}: {len(r.ungradable)} tests are ungradable" for r in results if r.ungradable]
     class_name = options.submissions[0].resolve().name
     where = write_all(results, options.out, class_name=class_name, problems=problems)
-    for path in gone:
-        (where["gradescope"] / path.name).unlink(missing_ok=True)
+    current = {f"{name}.json" for name in file_names([result.student for result in results])}
+    for path in where["gradescope"].glob("*.json"):
+        if path.name not in current:
+            path.unlink()
     width = max((len(result.student) for result in results), default=0)
     console.print()
     for result in results:
@@ -163,7 +183,7 @@ def _report(options: argparse.Namespace, names: Sequence[str], console: Console)
         told = ", ".join(path.stem for path in gone)
         console.print(f"Not in the folder any more: {told} (results kept, left out of the reports)", markup=False)
     if ungraded := sorted(set(names) - {path.stem for path in loaded}):
-        console.print(f"Not graded yet: {', '.join(ungraded)}", markup=False, soft_wrap=True)
+        console.print(f"Not graded yet: {', '.join(names[name] for name in ungraded)}", markup=False, soft_wrap=True)
     if problems:
         console.print("Ungradable: " + "; ".join(problems), markup=False, soft_wrap=True)
     return UNGRADABLE if problems else OK

@@ -34,6 +34,7 @@ Tell = Callable[[dict[str, Any]], None]
 TORCH = ("torch", "torch._dynamo")  # the first optimizer imports it: 3 s that every fork would pay again
 LIBRARIES = (*TORCH, "datasets", "transformers.trainer", "transformers.models.gpt2.modeling_gpt2")
 NEED_LIBRARIES = frozenset({2, 4, 5})
+MESSAGE, OUTPUT = 20_000, 64 << 10  # characters of a verdict: what many calls printed adds up
 LIMITS = Limits(wall_s=300, cpu_s=300)  # a test's own timeout is the one that ends a probe
 
 
@@ -68,7 +69,8 @@ def _grouped(steps: Sequence[int]) -> Iterator[tuple[tuple[str, ...], list[int]]
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:
-    return {**dataclasses.asdict(verdict), "test": verdict.test.partition("[")[0]}
+    short = {"message": verdict.message[:MESSAGE], "output": verdict.output[:OUTPUT]}
+    return {**dataclasses.asdict(verdict), **short, "test": verdict.test.partition("[")[0]}
 
 
 def _collect(steps: Sequence[int], tell: Tell) -> None:

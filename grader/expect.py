@@ -36,7 +36,7 @@ def expect(ok: bool, *, did: str, wanted: str, got: str, look: str) -> None:
 def expect_equal(actual: Any, wanted: Any, *, did: str, look: str) -> None:
     """The evidence equals `wanted`, in type and value (tensors: use expect_close or compare lists)."""
     __tracebackhide__ = True
-    same = type(actual) is type(wanted) and not isinstance(actual, torch.Tensor) and actual == wanted
+    same = type(actual) is type(wanted) and not isinstance(actual, torch.Tensor) and _equals(actual, wanted)
     expect(same, did=did, wanted=show(wanted), got=show(actual), look=look)
 
 
@@ -65,7 +65,7 @@ def expect_close(actual: Any, wanted: Any, *, did: str, look: str, rtol: float =
     right = torch.as_tensor(wanted).double()
     try:
         left = torch.as_tensor(actual).double()
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise Mismatch(did=did, wanted=show(wanted), got=show(actual), look=look) from None
     if left.shape != right.shape:
         got = f"{_count(left)} (shape {_shape(tuple(left.shape))})" if left.dim() else show(actual)
@@ -94,13 +94,14 @@ def expect_raises(evidence: Any, *, did: str, look: str, mentions: tuple[object,
     """The evidence of `lab.toys.calls.raised` shows a ValueError whose message has every item of `mentions`."""
     __tracebackhide__ = True
     wanted = "a ValueError" + (" whose message names " + " and ".join(map(str, mentions)) if mentions else "")
-    if not isinstance(evidence, dict) or not evidence.get("type"):
+    kind = evidence.get("type") if isinstance(evidence, dict) else None
+    if not isinstance(kind, str) or not kind:
         raise Mismatch(did=did, wanted=wanted, got="no error at all", look=look)
-    got = f"{evidence['type']}: {str(evidence.get('message'))[:300]}"
+    got = f"{kind[:80]}: {str(evidence.get('message'))[:300]}"
     words = "".join(c if c.isalnum() or c in "._" else " " for c in str(evidence.get("message"))).split()
     found = {word.strip("._") for word in words} | {word.strip("._").replace("_", "") for word in words}
     named = all(str(item) in found for item in mentions)
-    expect(bool(evidence.get("value_error")) and named, did=did, wanted=wanted, got=got, look=look)
+    expect(evidence.get("value_error") is True and named, did=did, wanted=wanted, got=got, look=look)
 
 
 def show(value: Any) -> str:
@@ -125,6 +126,13 @@ def number(x: float, digits: int = 6) -> str:
     if math.isfinite(x) and x == int(x) and abs(x) < 1e6:
         return str(int(x))
     return f"{x:.{digits}g}"
+
+
+def _equals(actual: Any, wanted: Any) -> bool:
+    try:
+        return bool(actual == wanted)
+    except RuntimeError:  # a list with a tensor in it, which has no single truth value
+        return False
 
 
 def _told_apart(one: float, other: float) -> tuple[str, str]:

@@ -156,6 +156,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     runner = item.config.stash[STUDENTS].get(mark.kwargs["step"])
     result, message = judge(error, getattr(runner, "raised", None))
     found = [] if item.config.option.no_diagnosis else diagnosis.diagnose(item, result)
+    replay.forget(item)
     if report.skipped:  # a skip or xfail that the student's code raised earns nothing
         report.outcome = "failed"
     verdict = Verdict(

@@ -15,6 +15,8 @@ import torch
 from grader.probe import Probe, Student
 
 KEPT = 30  # examples of a test under Hypothesis
+KEPT_BYTES = 256 << 20  # of evidence for one test: what a submission returns must not fill the examiner's memory
+NOT_KEPT = object()  # in the place of evidence beyond that: equal to nothing
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,17 @@ class Call:
     kwargs: dict[str, Any]
     state: torch.Tensor
     answer: Any  # evidence, or the error that was raised
+
+
+def size(evidence: Any) -> int:
+    """Bytes of the tensors and texts in it: what can be large."""
+    if isinstance(evidence, torch.Tensor):
+        return evidence.nbytes
+    if isinstance(evidence, str | bytes):
+        return len(evidence)
+    if isinstance(evidence, dict):
+        return sum(map(size, evidence.values()))
+    return sum(map(size, evidence)) if isinstance(evidence, list) else 0
 
 
 class Watched:
@@ -46,7 +59,8 @@ class Watched:
         except BaseException as error:
             self.calls.append(Call(*asked, error))
             raise
-        self.calls.append(Call(*asked, value))
+        fits = sum(size(call.answer) for call in self.calls) + size(value) <= KEPT_BYTES
+        self.calls.append(Call(*asked, value if fits else NOT_KEPT))
         return value
 
     def __repr__(self) -> str:
@@ -135,6 +149,22 @@ def _kept(test: Callable[..., None], item: pytest.Item) -> Callable[..., None]:
         except BaseException as error:
             example.error, example.raised = error, student.raised
             raise
+        finally:
+            _forget_the_oldest(item.stash[EXAMPLES])
 
     run.plain = test  # type: ignore[attr-defined]
     return run
+
+
+def _forget_the_oldest(examples: deque[Example]) -> None:
+    """Keep the evidence of one test within KEPT_BYTES, and always the last example."""
+    sizes = [sum(size(call.answer) for call in example.calls) for example in examples]
+    while len(examples) > 1 and sum(sizes) > KEPT_BYTES:
+        examples.popleft()
+        del sizes[0]
+
+
+def forget(item: pytest.Item) -> None:
+    """The test has its verdict: what it kept is no longer needed."""
+    if examples := item.stash.get(EXAMPLES, None):
+        examples.clear()

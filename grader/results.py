@@ -11,7 +11,7 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from grader.steps import BY_NUMBER, Step
 from grader.verdicts import Outcome
@@ -88,7 +88,8 @@ class Result:
 
     def to_json(self) -> str:
         derived = {"points": self.points, "max_points": self.max_points}
-        return json.dumps({**dataclasses.asdict(self), **derived}, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps({**dataclasses.asdict(self), **derived}, indent=1, ensure_ascii=False) + "\n"
+        return text.encode("utf-8", "replace").decode("utf-8")  # with a lone surrogate no file could be written
 
     @classmethod
     def from_json(cls, text: str) -> "Result":
@@ -99,9 +100,24 @@ class Result:
         names = {f.name for f in dataclasses.fields(cls)}
         try:
             fields = {name: value for name, value in data.items() if name in names}
-            return cls(**{**fields, "tests": [TestResult(**test) for test in data["tests"]]})
+            result = cls(**{**fields, "tests": [TestResult(**test) for test in data["tests"]]})
         except (TypeError, KeyError) as error:
             raise ValueError(f"not a result: {error}") from None
+        _check_types(result)
+        for test in result.tests:
+            _check_types(test)
+        return result
+
+
+def _check_types(part: Result | TestResult) -> None:
+    """A file may have been edited by hand. Raises ValueError if a field is not what it should be."""
+    for one in dataclasses.fields(part):
+        value, kind = getattr(part, one.name), get_origin(one.type) or one.type
+        sound = isinstance(value, int | float if kind is float else kind)  # type: ignore[arg-type]
+        if not sound or (one.type == list[str] and not all(isinstance(item, str) for item in value)):
+            raise ValueError(f"not a result: {one.name} is {type(value).__name__}")
+    if isinstance(part, TestResult) and not (part.step in BY_NUMBER and part.outcome in set(Outcome)):
+        raise ValueError(f"not a result: step {part.step}, {part.outcome}")
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -19,6 +19,7 @@ ENDINGS = {
     Ending.OUT_OF_MEMORY: Outcome.OUT_OF_MEMORY,
     Ending.CRASHED: Outcome.CRASHED,
 }
+ALONE = "\n  A step stands alone: of other files only those of the steps are there, and only if they were handed in."
 # After a test that hung, one call of the same step gets more than the longest call of a right step computes (0.6 s).
 SHORT_S, SHORT_CPU_S = 20, 5
 
@@ -105,7 +106,8 @@ class Sandboxed:
         said = f"{error.type}: {text[:400]}" if text else error.type
         if error.import_failed:
             where = f"exercises/{self.module}.py cannot be imported"
-            return SubmissionEnded(Outcome.IMPORT_ERROR, f"{where}: {said}{_where(error)}")
+            why = ALONE if error.type == "ModuleNotFoundError" else ""
+            return SubmissionEnded(Outcome.IMPORT_ERROR, f"{where}: {said}{_where(error)}{why}")
         return SubmissionError(Outcome.ERROR, f"Your code raised {said}{_where(error)}")
 
 

@@ -2,13 +2,21 @@
 
 Only plain files with the contract's names are taken, from the top of the submission, from its `exercises/`, or from
 either of these inside one wrapping folder. Nothing else is ever written, so no path of the submission's becomes ours.
+
+An archive is opened in a process of its own: a kilobyte can unpack to gigabytes, or keep a parser busy for days.
+
+    python -m grader.submission SOURCE FOLDER     prints {"hash", "taken", "left_out"} or {"problem"}, as JSON
 """
 
+import contextlib
 import hashlib
+import json
 import lzma
 import os
 import stat
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -16,8 +24,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from grader.sandbox.text import clean
 from grader.steps import STEPS
+
+try:
+    import resource
+except ModuleNotFoundError:  # Windows: only the wall clock bounds the opening of an archive
+    resource = None  # type: ignore[assignment]
 
 FILES = frozenset(f"{step.module}.py" for step in STEPS)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -26,10 +41,15 @@ MAX_ENTRIES = 10_000  # files and folders, taken or not
 MAX_ARCHIVE = 64 << 20  # bytes of an archive as it was handed in
 MAX_UNPACKED = 256 << 20  # bytes that reading an archive through may unpack: a tar has no table of contents
 MAX_DEPTH = 3  # wrapping folder / exercises / file
+OPENING_S, OPENING_MB = 20, 1024  # computing and memory for opening one archive; an honest one takes under 2 s
+PATIENCE = 6  # times as long on the wall clock: the machine may be busy
 SHOWN = 20  # lines of what was left out
+LONGEST = 200  # characters of a path that are shown
+ROOT = Path(__file__).resolve().parents[1]
 UNREADABLE = (
     OSError, ValueError, EOFError, struct.error, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
     RuntimeError,  # zipfile's word for an encrypted member and for an unknown compression
+    MemoryError,  # a header that asks for more than OPENING_MB
 )  # fmt: skip
 
 
@@ -39,11 +59,12 @@ class Problem(Exception):  # noqa: N818 - told to the instructor in one line
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of the submission. `fault`: why it cannot be taken, or "". `read` gives at most that many bytes."""
+    """A file or folder. `fault`: why a file cannot be taken, or "". `read` gives at most that many bytes."""
 
     path: PurePosixPath
     fault: str
     read: Callable[[int], bytes]
+    folder: bool = False
 
 
 @dataclass
@@ -67,20 +88,71 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
+def open_apart(source: Path, folder: Path) -> Opened:
+    """`unpack`, an archive in a process of its own with bounds of its own."""
+    if source.is_dir():
+        return unpack(source, folder)
+    words = [sys.executable, "-P", "-m", "grader.submission", os.path.abspath(source), str(folder)]  # noqa: PTH100
+    told = b""
+    with contextlib.suppress(subprocess.TimeoutExpired):  # then it has told nothing
+        told = subprocess.run(
+            words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=PATIENCE * OPENING_S,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        ).stdout  # fmt: skip
+    try:
+        found = json.loads(told)
+    except ValueError:
+        raise Problem(
+            f"{shown(source.name)} takes more than {OPENING_S} s or {OPENING_MB} MB to open: ask for the files alone"
+        ) from None
+    if "problem" in found:
+        raise Problem(found["problem"])
+    if "errno" in found:
+        raise OSError(found["errno"], os.strerror(found["errno"]), str(folder))
+    return Opened(folder, found["hash"], found["taken"], found["left_out"])
+
+
+def _open_here(source: Path, folder: Path) -> None:
+    """What the process of `open_apart` does: bound itself, unpack, and print what came of it."""
+    if resource:
+        for what, bound in ((resource.RLIMIT_CPU, OPENING_S), (resource.RLIMIT_AS, OPENING_MB << 20)):
+            with contextlib.suppress(ValueError, OSError):  # a lower limit of the machine's stands; a Mac has no AS
+                resource.setrlimit(what, (bound, bound))
+    told: dict[str, Any]
+    try:
+        opened = unpack(source, folder)
+        told = {"hash": opened.hash, "taken": opened.taken, "left_out": opened.left_out}
+    except Problem as problem:
+        told = {"problem": str(problem)}
+    except OSError as error:  # the copy cannot be written: no fault of the archive's
+        told = {"errno": error.errno}
+    print(json.dumps(told))
+
+
+def shown(path: object) -> str:
+    """A path in a submission on one line, without what a terminal or a report would take amiss."""
+    text = " ".join(clean(str(path)).split())
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+
+
 def unpack(source: Path, folder: Path) -> Opened:
     """Copy the course's files of `source` into `folder`, which must be empty. Raises Problem if it cannot be read."""
     try:
         contents, left_out = _wanted(_entries(source))
     except UNREADABLE as error:
-        raise Problem(f"{source.name} cannot be read ({_one_line(error)}): ask for it again") from None
+        raise Problem(f"{shown(source.name)} cannot be read ({_one_line(error)}): ask for it again") from None
     digest = hashlib.sha256()
     for name, content in sorted(contents.items()):
         (folder / name).write_bytes(content)
         digest.update(f"{name} {len(content)}\n".encode() + content)
+    if not contents:
+        there = f"; there are {', '.join(left_out[:3])}{', ...' * (len(left_out) > 3)}" if left_out else ""
+        raise Problem(
+            f"{shown(source.name)} holds none of the course's files (step1_model.py, ...) at its top, in exercises/, "
+            f"or one folder further down: ask for it again{there}"
+        )
     if len(left_out) > SHOWN:
         left_out = [*left_out[:SHOWN], f"... and {len(left_out) - SHOWN} more"]
-    if not contents:
-        raise Problem(f"{source.name} holds none of the course's files (step1_model.py, ...): ask for it again")
     return Opened(folder, digest.hexdigest(), sorted(contents), left_out)
 
 
@@ -91,13 +163,15 @@ def _wanted(entries: Iterator[Entry]) -> tuple[dict[str, bytes], list[str]]:
     for count, entry in enumerate(entries, 1):
         if count > MAX_ENTRIES:
             raise Problem(f"the submission has more than {MAX_ENTRIES} files and folders: ask for the step files alone")
+        if entry.folder:
+            continue
         content = b""
         fault = entry.fault or _misplaced(entry.path)
         if not fault:
             content = entry.read(MAX_FILE + 1)
             fault = f"larger than {MAX_FILE >> 20} MiB" if len(content) > MAX_FILE else ""
         if fault:
-            left_out.append(f"{entry.path}: {fault}")
+            left_out.append(f"{shown(entry.path)}: {fault}")
         else:
             found.append((entry, content))
     return _top_level(found, left_out)
@@ -122,15 +196,15 @@ def _top_level(found: list[tuple[Entry, bytes]], left_out: list[str]) -> tuple[d
         place.parts[:1] != ("exercises",) and place.parts and len(wrapped) > 1
     ):
         raise Problem(
-            f"step files lie in several folders ({', '.join(sorted(map(str, places))[:3])}): ask which one counts"
+            f"step files lie in several folders ({', '.join(sorted(map(shown, places))[:3])}): ask which one counts"
         )
     times = Counter(entry.path for entry, _ in found)
     taken = {}
     for entry, content in found:
         if times[entry.path] > 1:
-            left_out.append(f"{entry.path}: is in the archive {times[entry.path]} times")
+            left_out.append(f"{shown(entry.path)}: is in the archive {times[entry.path]} times")
         elif entry.path.parent != place:
-            left_out.append(f"{entry.path}: the files of {place}/ are taken")
+            left_out.append(f"{shown(entry.path)}: the files of {shown(place)}/ are taken")
         else:
             taken[entry.path.name] = content
     return taken, left_out
@@ -143,9 +217,9 @@ def _entries(source: Path) -> Iterator[Entry]:
     if source.is_dir():
         return _folder(source)
     if not is_archive(source):
-        raise Problem(f"{source.name} is neither a folder nor a zip or tar: ask for it again")
+        raise Problem(f"{shown(source.name)} is neither a folder nor a zip or tar: ask for it again")
     if source.stat().st_size > MAX_ARCHIVE:
-        raise Problem(f"{source.name} is larger than {MAX_ARCHIVE >> 20} MiB: ask for the step files alone")
+        raise Problem(f"{shown(source.name)} is larger than {MAX_ARCHIVE >> 20} MiB: ask for the step files alone")
     return _zip(source) if source.name.lower().endswith(".zip") else _tar(source)
 
 
@@ -176,14 +250,13 @@ def _read_plain(path: Path, size: int) -> bytes:
 def _zip(source: Path) -> Iterator[Entry]:
     with zipfile.ZipFile(source) as archive:
         for info in archive.infolist():
-            if info.is_dir():
-                continue
             mode = stat.S_IFMT(info.external_attr >> 16)
             fault = "" if mode in (0, stat.S_IFREG) else "not a plain file"
             yield Entry(
                 PurePosixPath(info.filename.replace("\\", "/")),
                 fault,
                 lambda size, info=info: _read_member(archive.open(info), size),  # type: ignore[misc]
+                info.is_dir(),
             )
 
 
@@ -194,14 +267,13 @@ def _tar(source: Path) -> Iterator[Entry]:
             unpacked += member.size
             if unpacked > MAX_UNPACKED:
                 raise Problem(
-                    f"{source.name} unpacks to more than {MAX_UNPACKED >> 20} MiB: ask for the step files alone"
+                    f"{shown(source.name)} unpacks to more than {MAX_UNPACKED >> 20} MiB: ask for the step files alone"
                 )
-            if member.isdir():
-                continue
             yield Entry(
                 PurePosixPath(member.name),
                 "" if member.isreg() else "not a plain file",
                 lambda size, member=member: _read_member(archive.extractfile(member), size),  # type: ignore[misc]
+                member.isdir(),
             )
 
 
@@ -211,4 +283,8 @@ def _read_member(file: object, size: int) -> bytes:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return shown(error) or type(error).__name__
+
+
+if __name__ == "__main__":
+    _open_here(Path(sys.argv[1]), Path(sys.argv[2]))

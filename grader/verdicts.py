@@ -84,7 +84,8 @@ def judge(error: BaseException | None, raised: BaseException | None) -> tuple[Ou
     if error is None:
         return Outcome.PASSED, ""
     if isinstance(error, SubmissionError | SubmissionEnded):
-        return error.outcome, str(error) + _example(error)
+        whatever_the_case = error.outcome in (Outcome.IMPORT_ERROR, Outcome.NOT_STARTED)
+        return error.outcome, str(error) + ("" if whatever_the_case else _example(error))
     if isinstance(error, pytest.fail.Exception) and "Timeout" in str(error):
         return Outcome.TIMED_OUT, too_late(error)
     if isinstance(error, Mismatch):

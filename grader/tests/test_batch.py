@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from grader.batch import Batch, Order, Submission, find, load
+from grader.batch import Batch, Order, Submission, find, load, overlooked
 from grader.sandbox.rung import Rung
 from grader.verdicts import Outcome
 from grader.worker import ROOT, Worker, WorkerFault
@@ -173,3 +173,21 @@ def test_a_worker_that_hangs_is_ended():
     with pytest.raises(WorkerFault, match="longer than 1 s"):
         worker.do({}, print, 1)
     assert worker._process.poll() is not None
+
+
+def test_students_keep_their_names_and_two_are_told_apart(tmp_path):
+    """Files have safe names; people read the name that was handed in."""
+    for name in ("Zoë Müller", "王小明", "ada", "a\nb\x1b[2J"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "ada.zip").touch()
+    found = find([tmp_path])
+    assert {one.student for one in found} == {"Zoë Müller", "王小明", "ada", "ada.zip", "a b"}
+    assert all(one.name.isascii() and one.name.isprintable() for one in found)
+    assert len({one.name for one in found}) == 5
+
+
+def test_files_that_are_no_submissions_are_named(tmp_path):
+    (tmp_path / "ada").mkdir()
+    for name in ("ben.rar", "cleo.py", ".DS_Store", "dan.zip"):
+        (tmp_path / name).touch()
+    assert overlooked([tmp_path]) == ["ben.rar", "cleo.py"]

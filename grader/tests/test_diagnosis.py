@@ -1,10 +1,13 @@
 """The diagnosis: a failure is told as the mistake that it looks like, or not at all."""
 
 import textwrap
+from collections import deque
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from grader import replay
 from grader.catalogue import mistakes, solution, variants
 from grader.diagnosis import CANDIDATES, told
 from grader.likeness import same, signature
@@ -160,3 +163,17 @@ def test_a_signature_has_tables_and_counts_but_no_real_numbers():
         Outcome.ERROR,
         "Your code raised X: a",
     )
+
+
+def test_large_evidence_does_not_pile_up(monkeypatch):
+    """A submission chooses how large its evidence is: right answers with ballast, in call after call."""
+    monkeypatch.setattr(replay, "KEPT_BYTES", 1000)
+    runner = SimpleNamespace(run_probe=lambda act, args, kwargs: {"value": [1], "ballast": torch.zeros(100)})
+    watched = replay.Watched(runner)
+    for _ in range(5):
+        assert watched.run_probe(None, (), {})["value"] == [1]
+    assert sum(replay.size(call.answer) for call in watched.calls) <= 1000
+    assert watched.calls[-1].answer is replay.NOT_KEPT
+    examples = deque(replay.Example(None, {}, (), None, watched.calls[:2]) for _ in range(4))
+    replay._forget_the_oldest(examples)
+    assert len(examples) == 1

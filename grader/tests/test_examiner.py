@@ -123,3 +123,14 @@ def test_every_ending_of_a_probe_has_its_verdict(reply, outcome, message):
     told = judge(caught.value, caught.value)
     assert told[0] is outcome
     assert told[1].startswith(message)
+
+
+def test_an_import_that_fails_is_told_alike_by_every_test():
+    """No input makes a difference to it; and a module that is not there may have been left out of the submission."""
+    error = Raised("ModuleNotFoundError", "No module named 'helpers'", import_failed=True)
+    told = Sandboxed(None, "step1_model")._error(error)  # type: ignore[arg-type]
+    told.add_note("Falsifying example: test_a(\n    student=student,\n    size=3,\n)")
+    outcome, message = judge(told, told)
+    assert outcome is Outcome.IMPORT_ERROR
+    assert "size=3" not in message
+    assert message.splitlines()[-1].startswith("  A step stands alone")

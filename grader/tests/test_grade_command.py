@@ -2,6 +2,7 @@
 instructor sees, how it stops and goes on, and that a fault of ours never becomes a zero."""
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -81,6 +82,12 @@ def test_a_student_who_left_the_folder_leaves_the_reports_and_is_named(classroom
     assert told == ["Not in the folder any more: ben (results kept, left out of the reports)"]
 
 
+def test_results_within_the_folder_of_the_submissions_are_no_submission(classroom):
+    for _ in range(2):
+        assert main(["grade", str(classroom / "class"), "--out", str(classroom / "class/out"), "--steps", "1"]) == 0
+    assert {path.stem for path in (classroom / "class/out/results").iterdir()} == {"ada", "ben", "cleo"}
+
+
 def test_only_grades_one_again_and_reports_the_whole_class(classroom):
     grade(classroom)
     before = {name: (classroom / f"out/results/{name}.json").read_bytes() for name in ("ada", "cleo")}
@@ -106,6 +113,31 @@ def test_options_reach_the_examiner(classroom):
 
 
 # -- whose fault
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("points", "4"), ("step", 99), ("outcome", "great"), ("looks_like", [None]), ("message", None)]
+)
+def test_a_result_that_was_edited_by_hand_is_graded_again(classroom, field, value):
+    grade(classroom)
+    path = classroom / "out/results/ada.json"
+    result = json.loads(path.read_text())
+    result["tests"][0][field] = value
+    path.write_text(json.dumps(result))
+    assert grade(classroom, "--only", "ben") == 3, "the report tells of it"
+    assert grade(classroom) == 0
+    assert json.loads(path.read_text())["tests"][0][field] != value
+
+
+def test_a_full_disk_is_told_in_one_line(classroom, capsys, monkeypatch):
+    def full(path, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for where in ("grader.batch.write_atomically", "grader.reports.write_atomically"):
+        with monkeypatch.context() as patch:
+            patch.setattr(where, full)
+            assert grade(classroom, "--again") == 2
+        assert "No space left on device; finished results are kept" in capsys.readouterr().err
 
 
 def test_a_broken_suite_makes_tests_ungradable_never_zero(classroom, capsys):

@@ -1,8 +1,10 @@
 """Opening submissions: only the course's plain files come in, whatever the folder or archive holds."""
 
+import bz2
 import contextlib
 import io
 import os
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grader import submission
-from grader.submission import Problem, student_name, unpack
+from grader.submission import Problem, open_apart, student_name, unpack
 
 CODE = b"x = 1\n"
 
@@ -159,3 +161,72 @@ def test_a_damaged_archive_is_opened_or_a_problem_and_never_a_crash(tmp_path, ki
             source.write_bytes(damaged)
             with contextlib.suppress(Problem):
                 unpack(source, into)
+
+
+def test_an_archive_is_opened_apart_with_the_same_result(tmp_path):
+    source = zipped(tmp_path / "ada.zip", ("exercises/step1_model.py", CODE), ("exercises/notes.txt", b""))
+    here = opened(source, tmp_path)
+    apart = open_apart(source, tmp_path)
+    assert (apart.hash, apart.taken, apart.left_out) == (here.hash, here.taken, here.left_out)
+    assert (tmp_path / "step1_model.py").read_bytes() == CODE
+    with pytest.raises(Problem, match="none of the course's files"):
+        open_apart(zipped(tmp_path / "ben.zip", ("notes.txt", b"")), tmp_path)
+
+
+def header(kind: bytes, size: int) -> bytes:
+    member = tarfile.TarInfo("step1_model.py")
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.USTAR_FORMAT)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is not kept elsewhere")
+def test_a_header_of_gigabytes_fills_no_memory(tmp_path):
+    """tarfile reads an extended header whole, as long as the header says that it is: here 4 GB from 3 kB."""
+    source = tmp_path / "ada.tar.bz2"
+    with bz2.open(source, "wb") as file:
+        file.write(header(tarfile.XHDTYPE, 4 << 30) + bytes(256 << 20))
+    with pytest.raises(Problem, match=r"ada\.tar\.bz2 cannot be read"):
+        open_apart(source, tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of computing there")
+def test_a_header_that_keeps_the_parser_busy_is_given_up(tmp_path, monkeypatch):
+    """Digits without an end cost the square of their number in Python 3.11.7 (CVE-2024-6232)."""
+    source = tmp_path / "ada.tar"
+    source.write_bytes(header(tarfile.XHDTYPE, 1 << 20) + b"1" * (1 << 20) + header(tarfile.REGTYPE, 0) + bytes(1024))
+    monkeypatch.setattr(submission, "OPENING_S", 0.2)
+    monkeypatch.setattr(submission, "PATIENCE", 5)  # on the wall clock: the process has its own, longer limit
+    with pytest.raises(Problem, match=r"to open|none of the course's files"):  # a mended Python reads it
+        open_apart(source, tmp_path)
+
+
+def test_folders_count_as_entries(tmp_path, monkeypatch):
+    monkeypatch.setattr(submission, "MAX_ENTRIES", 3)
+    folders = [tarfile.TarInfo(f"d{n}") for n in range(5)]
+    for one in folders:
+        one.type = tarfile.DIRTYPE
+    for source in (
+        tarred(tmp_path / "a.tar.gz", *folders),
+        zipped(tmp_path / "b.zip", *((f"d{n}/", b"") for n in "12345")),
+    ):
+        with pytest.raises(Problem, match="more than 3 files and folders"):
+            unpack(source, tmp_path)
+
+
+def test_names_of_files_are_harmless_wherever_they_are_shown(tmp_path):
+    """Bytes that are no text, escapes and line ends, in the names of the submission and of what is in it."""
+    folder = tmp_path / os.fsdecode(b"ada\xff\x1b[2J\nben: 100 of 100")
+    (folder / "exercises").mkdir(parents=True)
+    (folder / "exercises" / os.fsdecode(b"odd\xff\x1b[31m\n.py")).write_bytes(CODE)
+    with pytest.raises(Problem) as problem:
+        unpack(folder, tmp_path)
+    (folder / "exercises/step1_model.py").write_bytes(CODE)
+    for text in (str(problem.value), *opened(folder, tmp_path).left_out):
+        assert text.isprintable()
+        text.encode()
+
+
+def test_a_copy_that_cannot_be_written_is_no_fault_of_the_archive(tmp_path):
+    source = zipped(tmp_path / "ada.zip", ("step1_model.py", CODE))
+    with pytest.raises(FileNotFoundError):
+        open_apart(source, tmp_path / "nowhere")
