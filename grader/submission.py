@@ -283,6 +283,8 @@ def _read_member(file: object, size: int) -> bytes:
 
 
 def _one_line(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "it asks for too much memory"
     return shown(error) or type(error).__name__
 
 

@@ -12,7 +12,7 @@ import pytest
 from grader.catalogue import mistakes
 from grader.reports import learner_text, overview, write_all
 from grader.reports.page import moment, ticked
-from grader.results import Result
+from grader.results import Result, write_atomically
 from grader.steps import BY_NUMBER
 from grader.tests.made_up_class import HOSTILE, larger_class, made_up_class
 
@@ -180,3 +180,11 @@ def test_a_learners_text_tells_points_and_findings():
     assert "75" in text
     assert "notes.ipynb" in text
     assert "We did:" in text
+
+
+def test_a_lone_surrogate_does_not_keep_a_result_from_being_written(tmp_path):
+    result = dataclasses.replace(made_up_class()[0], left_out=["bad\udcff.py: not one of the course's files"])
+    write_atomically(tmp_path / "ada.json", result.to_json())
+    assert Result.from_json((tmp_path / "ada.json").read_text(encoding="utf-8")).left_out == [
+        "bad?.py: not one of the course's files"
+    ]
