@@ -7,10 +7,10 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from grader.expect import expect, expect_equal, expect_raises, expect_tensor, show
+from grader.expect import expect, expect_equal, expect_raises, expect_tensor, number, show
 from grader.probe import points, probe
-from lab.toys import calls, oracles
-from lab.toys.words import word_tokenizer
+from lab.toys import calls, models, oracles, scored
+from lab.toys.words import character_tokenizer, word_tokenizer
 
 SPECIAL = 3  # ids 0, 1, 2 of the toy tokenizer are <pad>, <unk>, <eos>; word number i is token 3 + i
 
@@ -33,15 +33,15 @@ def sampled(student, table, ids, options, seeds):
 
 
 @probe
-def watched(student, table, ids, options, training):
+def watched(student, table, ids, options, training, gradients=True):
     model = oracles.Observer(oracles.BigramLM(table)).train(training)
-    with torch.enable_grad():  # puts back what it found, whatever happens inside
+    with torch.set_grad_enabled(gradients):  # puts back what it found, whatever happens inside
         output = student.generate(model, ids.clone(), **options)
-        gradients = torch.is_grad_enabled()
+        gradients_after = torch.is_grad_enabled()
     return {
         "calls": model.calls,
         "modes": [part.training for part in model.modules()],
-        "gradients_after": gradients,
+        "gradients_after": gradients_after,
         "frozen": sum(not weights.requires_grad for weights in model.parameters()),
         "tracked": output.requires_grad,
     }
@@ -52,6 +52,22 @@ def completed(student, words, factor, prompt, options, device):
     tokenizer = oracles.EncodeOnly(word_tokenizer(words))
     model = oracles.ChecksumLM(len(words) + 3, factor, limit=options["block_size"]).to(device)
     return student.complete(model, tokenizer, prompt, **options)
+
+
+@probe
+def completed_in_characters(student, characters, factor, prompt, options):
+    tokenizer = character_tokenizer(characters)
+    model = oracles.ChecksumLM(len(characters) + 3, factor, limit=options["block_size"])
+    return student.complete(model, tokenizer, prompt, **options)
+
+
+@probe
+def places_in_complete(student, words, prompt):
+    """Where the model and the prompt are at the model's first call."""
+    model = models.Witness().to("meta")
+    with scored.MetaCounts():
+        error = calls.raised(lambda: student.complete(model, word_tokenizer(words), prompt))
+    return {"error": error, "places": model.places}
 
 
 @probe
@@ -77,13 +93,16 @@ def lengths_seen_by_complete(student, words, prompt):
 @probe
 def error_of_generate(student, ids, options):
     model = oracles.BigramLM(torch.eye(9))
-    return calls.raised(lambda: student.generate(model, ids, **options))
+    return {"error": calls.raised(lambda: student.generate(model, ids, **options)), "train": model.training}
 
 
 @probe
 def error_of_complete(student, words, prompt, options):
-    model = oracles.BigramLM(torch.eye(len(words) + 3))
-    return calls.raised(lambda: student.complete(model, word_tokenizer(words), prompt, **options))
+    model, tokenizer = oracles.BigramLM(torch.eye(len(words) + 3)), word_tokenizer(words)
+    return {
+        "error": calls.raised(lambda: student.complete(model, tokenizer, prompt, **options)),
+        "train": model.training,
+    }
 
 
 def _prompt(batch, length, vocab_size):
@@ -161,32 +180,51 @@ def test_it_never_stops_early(student):
     """Whatever token comes, `generate` writes on: it always gives max_new_tokens tokens."""
     for token in (0, 1, 2, 50_256):
         model = ["FavouriteLM", {"vocab_size": 50_257, "token": token}]
-        found = written(student, model, torch.tensor([[5, 6]]), {"max_new_tokens": 4, "temperature": 0})
-        did = f"generate, max_new_tokens=4, temperature=0, from a model that always thinks token {token} likeliest."
+        found = written(student, model, torch.tensor([[5, 6]]), {"max_new_tokens": 20, "temperature": 0})
+        did = f"generate, max_new_tokens=20, temperature=0, from a model that always thinks token {token} likeliest."
         look = "no token ends the text: leave out any check for an end-of-text token."
-        output = expect_tensor(_field(found, "output"), (1, 6), did=did, look=look)
-        expect_equal(output[0, 2:].tolist(), [token] * 4, did=did + " The new tokens:", look=look)
+        output = expect_tensor(_field(found, "output"), (1, 22), did=did, look=look)
+        expect_equal(output[0, 2:].tolist(), [token] * 20, did=did + " The new tokens:", look=look)
 
 
 # -- chance
 
 
 ROWS = 5_000  # prompts that end in each token of the vocabulary
+MANY = 600  # tokens: more than any usual top-k keeps
+ALLOWED = math.log(410 / 1e-8)  # see _check_shares
 
 
 @points(2.5, step=4, hint="softmax of what, exactly: logits times the temperature, or divided by it?", timeout=120)
 def test_tokens_come_as_often_as_they_should(student):
     """Each row draws from softmax(last logits / temperature), its own logits: the shares are checked.
 
+    Very low and very high temperatures count in full too, and of a large vocabulary no token is left out.
     By chance a share is off far enough less than once in 10^8 runs (Chernoff's bound for every share).
     """
     table, prompt = _world()
     for temperature in (0.5, 1.0, 2.0):
-        options = {"max_new_tokens": 1, "temperature": temperature}
-        (output,) = _sampled(student, table, prompt, options, [None])
-        did = f"generate, temperature={temperature}, from {len(prompt)} prompts at once, {ROWS} ending in each of "
-        did += f"{len(table)} tokens; which tokens came next?"
-        _check_shares(output[:, -2], output[:, -1], (table / temperature).softmax(-1), did)
+        _check_one_draw(student, table, prompt, temperature)
+    for temperature in (0.02, 50.0):
+        _check_one_draw(student, table * temperature, prompt, temperature)
+    logits = torch.linspace(-0.5, 0.5, MANY)[torch.randperm(MANY)]
+    options = {"max_new_tokens": 1, "temperature": 1.0}
+    (output,) = _sampled(student, logits.expand(MANY, MANY), _prompt(ROWS, 2, MANY), options, [None])
+    rare = logits < logits.topk(MANY // 2).values[-1]
+    q, p = float(rare[output[:, -1]].double().mean()), float(logits.double().softmax(-1)[rare].sum())
+    did = f"generate, temperature=1.0, from {ROWS} prompts; all of {MANY} tokens are about as likely. The share of "
+    did += "new tokens from the less likely half:"
+    look = "draw from the whole of softmax(logits / temperature): no top-k, no top-p."
+    wanted, got = f"{number(p, 3)}, up to chance", number(q, 3)
+    expect(ROWS * _divergence(q, p) <= ALLOWED, did=did, wanted=wanted, got=got, look=look)
+
+
+def _check_one_draw(student, table, prompt, temperature):
+    options = {"max_new_tokens": 1, "temperature": temperature}
+    (output,) = _sampled(student, table, prompt, options, [None])
+    did = f"generate, temperature={temperature}, from {len(prompt)} prompts at once, {ROWS} ending in each of "
+    did += f"{len(table)} tokens (logits up to {number(table.max().item(), 2)}); which tokens came next?"
+    _check_shares(output[:, -2], output[:, -1], (table / temperature).softmax(-1), did)
 
 
 @points(1.5, step=4, hint="Where does the token that was drawn go?", timeout=120)
@@ -234,16 +272,16 @@ def _check_shares(before, after, wanted, did):
     """Of the rows with `before` = i, a share of wanted[i, j] has `after` = j.
 
     P(a share q of n draws where p is true) <= exp(-n KL(q, p)) on either side (Hoeffding 1963, theorem 1). There are
-    25 shares a check and at most 6 checks a run of this suite: each gets 10^-8 / 300, counting both sides.
+    25 shares a check, 8 such checks a run of this suite and one of a single share: each gets 10^-8 / 410, counting
+    both sides.
     """
-    allowed = math.log(300 / 1e-8)
     wanted, rows = wanted.double(), []
     for i, j in torch.cartesian_prod(torch.arange(5), torch.arange(5)).tolist():
         n = int((before == i).sum())
         if n == 0:
             continue
         q, p = float((after[before == i] == j).double().mean()), float(wanted[i, j])
-        if n * _divergence(q, p) > allowed:
+        if n * _divergence(q, p) > ALLOWED:
             rows.append(f"{f'{i} then {j}':>12}  {p:>12.3f}  {q:>12.3f}")
     head = f"{'':>12}  {'expected':>12}  {'got':>12}"
     expect(
@@ -296,18 +334,19 @@ def test_no_gradients_no_dropout_and_the_mode_restored(student):
 
     Sampling happens in the middle of a training run: a model left in eval mode trains on without dropout.
     """
-    for training in (True, False):
+    for training, new in ((True, 5), (False, 5), (True, 0)):
         mode = "train" if training else "eval"
-        found = watched(student, torch.rand(6, 6), _prompt(2, 3, 6), {"max_new_tokens": 5}, training)
-        did = f"generate, max_new_tokens=5, with a model in {mode} mode."
+        found = watched(student, torch.rand(6, 6), _prompt(2, 3, 6), {"max_new_tokens": new}, training, training)
+        did = f"generate, max_new_tokens={new}, with a model in {mode} mode."
         seen = _field(found, "calls") or []
         for name, look in (
             ("dropout", "model.eval() before you ask the model."),
             ("gradients", "torch.no_grad(), around the loop or as a decorator."),
         ):
-            number = sum(bool(_field(call, name)) for call in seen)
-            got = f"{name} in {number} of {len(seen)} calls"
-            expect(bool(seen) and not number, did=did, wanted=f"no {name} while it writes", got=got, look=look)
+            times = sum(bool(_field(call, name)) for call in seen)
+            got = f"{name} in {times} of {len(seen)} calls"
+            good = bool(seen or not new) and not times
+            expect(good, did=did, wanted=f"no {name} while it writes", got=got, look=look)
         modes = _field(found, "modes")
         expect(
             isinstance(modes, list) and set(modes) == {training},
@@ -316,9 +355,9 @@ def test_no_gradients_no_dropout_and_the_mode_restored(student):
             got=f"the other mode in {sum(m is not training for m in modes or [])} of {len(modes or [])} parts",
             look="keep model.training before model.eval(), and give it to model.train(...) at the end.",
         )
-        did += " Are gradients tracked again afterwards?"
+        did += f" Before the call, gradients {'are' if training else 'are not'} tracked. Are they afterwards?"
         look = "torch.no_grad() as a block or decorator puts things back by itself."
-        expect_equal(_field(found, "gradients_after"), True, did=did, look=look)
+        expect_equal(_field(found, "gradients_after"), training, did=did, look=look)
         expect_equal(_field(found, "tracked"), False, did="generate: output.requires_grad", look="torch.no_grad().")
         did = "generate: weights of the model that can no longer be trained afterwards."
         expect_equal(_field(found, "frozen"), 0, did=did, look="leave requires_grad alone: torch.no_grad() is enough.")
@@ -357,23 +396,29 @@ def test_the_defaults(student):
 def test_senseless_arguments_are_refused(student):
     """A negative temperature, a negative max_new_tokens and an empty prompt raise ValueError, in `complete` too."""
     words, ids = [f"w{i}" for i in range(6)], _prompt(2, 3, 9)
-    look = "check the arguments first, and raise ValueError."
-    for options in ({"temperature": -random.randint(1, 20) / 10}, {"max_new_tokens": -random.randint(1, 5)}):
+    negative = [{"temperature": -random.randint(1, 20) / 10}, {"max_new_tokens": -random.randint(1, 5)}]
+    for options in (*negative, {"temperature": -0.01}, {"temperature": -0.5, "max_new_tokens": 0}):
         call = _written(options)
-        expect_raises(error_of_generate(student, ids, options), did=f"generate(model, ids, {call})", look=look)
-        expect_raises(error_of_complete(student, words, "w1 w2", options), did=f"complete(..., {call})", look=look)
-    for options in ({"temperature": 0}, {}):
+        _check_refused(error_of_generate(student, ids, options), f"generate(model, ids, {call})")
+        _check_refused(error_of_complete(student, words, "w1 w2", options), f"complete(..., {call})")
+    for options in ({"temperature": 0}, {}, {"max_new_tokens": 0}):
         call = _written(options)
         did = f"generate(model, input_ids of shape (2, 0), {call})"
-        expect_raises(error_of_generate(student, ids[:, :0], options), did=did, look=look)
-        did = f"complete(model, tokenizer, '', {call})"
-        expect_raises(error_of_complete(student, words, "", options), did=did, look=look)
+        _check_refused(error_of_generate(student, ids[:, :0], options), did)
+        _check_refused(error_of_complete(student, words, "", options), f"complete(model, tokenizer, '', {call})")
+
+
+def _check_refused(found, did):
+    look = "check the arguments first, and raise ValueError."
+    expect_raises(_field(found, "error"), did=did, look=look)
+    did += ", with a model in train mode. Is it in train mode afterwards?"
+    expect_equal(_field(found, "train"), True, did=did, look="check the arguments before model.eval().")
 
 
 # -- words
 
 
-@points(1.5, step=4, hint="What does tokenizer.decode do with special tokens unless told otherwise?")
+@points(1, step=4, hint="What does tokenizer.decode do with special tokens unless told otherwise?")
 def test_complete_goes_on_with_a_text(student, device):
     """`complete` encodes the prompt with tokenizer.encode and returns prompt and continuation as one text.
 
@@ -381,9 +426,10 @@ def test_complete_goes_on_with_a_text(student, device):
     """
     words = [f"w{i}" for i in range(6)]
     met: set[int] = set()
-    while met < {0, 1, 2}:  # go on until the model has written on after each of the special tokens
+    lengths = [9, 1]  # a prompt that leaves room in the window, then one that does not fit in
+    while lengths or met < {0, 1, 2}:  # go on until the model has written on after each of the special tokens
         factor, block_size, new = random.randint(2, 999), random.randint(2, 6), random.randint(12, 20)
-        ids = [random.randint(SPECIAL, 8) for _ in range(random.randint(1, 9))]
+        ids = [random.randint(SPECIAL, 8) for _ in range(lengths.pop() if lengths else random.randint(1, 9))]
         prompt = " ".join(words[token - SPECIAL] for token in ids)
         text = list(ids)
         for _ in range(new):
@@ -410,6 +456,35 @@ def test_complete_goes_on_with_a_text(student, device):
     first, other = texts if isinstance(texts, list) and len(texts) == 2 else [None] * 2
     did = f"complete('w1 w2', {_written(options)}) with generators seeded {seed} and {seed + 1}. The second text:"
     expect_equal(other, first, did=did, look="hand `temperature` on to generate: at 0 nothing is drawn.")
+    found = places_in_complete(student, words, "w1 w2")
+    did = "complete with a model on another device (meta, which holds shapes only). The devices at its first call:"
+    at, error = _field(found, "places"), _field(_field(found, "error"), "message")
+    wanted = {"the model": "meta", "input_ids": "meta"}
+    got = show(at) if at else f"the model was never called ({error or 'no error'})"
+    stopped = not at and "meta tensor" in str(error)  # something was read off there: so it had been moved
+    expect(at == wanted or stopped, did=did, wanted=show(wanted), got=got, look="next(model.parameters()).device.")
+
+
+@points(0.5, step=4, hint="Is every character of the prompt still there, blanks too?")
+def test_complete_keeps_every_character(student):
+    """Capitals, blanks at either end and before a full stop: the text is what was decoded, and nothing tidies it up.
+
+    With max_new_tokens=0 it is the prompt.
+    """
+    characters = "aB .,\n"
+    for prompt, new in (("aB .,", 0), (" aB .", 12), ("BaB, ", 12)):
+        options = {"max_new_tokens": new, "temperature": 0, "block_size": 9}
+        text: list[int] = []
+        while not text or (new and text[-1] != SPECIAL + characters.index(" ")):  # written text that ends in a blank
+            factor = random.randint(2, 999)
+            text = [SPECIAL + characters.index(character) for character in prompt]
+            for _ in range(new):
+                text.append(oracles.checksum(text[-9:], len(characters) + SPECIAL, factor))
+        wanted = "".join(characters[token - SPECIAL] for token in text if token >= SPECIAL)
+        found = completed_in_characters(student, characters, factor, prompt, options)
+        did = f"complete(model, tokenizer, {prompt!r}, {_written(options)}), each character a token."
+        look = "encode the prompt as it is, hand on every argument as it is, and return what decode returns."
+        expect_equal(found, wanted, did=did, look=look)
 
 
 def _written(options):

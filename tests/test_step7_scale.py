@@ -18,11 +18,12 @@ GPT2_VOCABULARY = 50_257
 
 @probe
 def counts(student, sizes):
-    """A dict of counts: models built from `sizes` (vocabulary, width), plain, tied, frozen and with buffers."""
+    """Two dicts of counts, the second taken after the first: of models built from `sizes` (vocabulary, width)."""
     vocab, width = sizes
     plain = nn.Sequential(nn.Embedding(vocab, width), nn.Linear(width, width), nn.LayerNorm(width))
-    tied = nn.ModuleDict({"wte": nn.Embedding(vocab, width), "head": nn.Linear(width, vocab, bias=False)})
-    tied["head"].weight = tied["wte"].weight
+    tied = nn.ModuleDict({"tok_emb": nn.Embedding(vocab, width), "head": nn.Linear(width, vocab, bias=False)})
+    tied["head"].weight = tied["tok_emb"].weight
+    deep = nn.Sequential(nn.Conv2d(width, 2, 3))
     block = nn.Linear(width, width)
     repeated = nn.Sequential(block, nn.ReLU(), block)
     frozen = nn.Sequential(nn.Linear(width, vocab), nn.Linear(vocab, width))
@@ -30,58 +31,67 @@ def counts(student, sizes):
     buffers = nn.BatchNorm1d(width)
     buffers.register_buffer("mask", torch.ones(width, width))
     nothing = nn.ReLU()
-    found = {"plain": plain, "tied": tied, "repeated": repeated, "frozen": frozen, "buffers": buffers,
+    found = {"plain": plain, "tied": tied, "repeated": repeated, "deep": deep, "frozen": frozen, "buffers": buffers,
              "nothing": nothing}  # fmt: skip
-    return {name: student.count_parameters(model) for name, model in found.items()}
+    return [{name: student.count_parameters(model) for name, model in found.items()} for _ in range(2)]
 
 
 @probe
 def doubled(student, fields, times):
-    """Double a frozen dataclass with these fields (name: value); the result, its class, and the original after it."""
-    made = dataclasses.make_dataclass("Sizes", [(name, type(value)) for name, value in fields.items()], frozen=True)
-    config = made(**fields)
+    """Double a frozen dataclass with these fields (name: value); the result, its class, and the original after it.
+
+    One more field, `inside`, is a dataclass itself.
+    """
+    inside = scaling.TowerSizes(3)
+    kinds = {"inside": scaling.TowerSizes, **{name: type(value) for name, value in fields.items()}}
+    made = dataclasses.make_dataclass("Sizes", list(kinds.items()), frozen=True)
+    config = made(inside=inside, **fields)
     result = config
     for _ in range(times):
         result = student.double(result)
     return {
         "result": {name: getattr(result, name, None) for name in fields},
         "same_class": type(result) is made,
-        "original": dataclasses.asdict(config),
+        "inside_kept": getattr(result, "inside", None) == inside,
+        "original": {name: getattr(config, name) for name in fields},
     }
 
 
 @probe
 def doubled_gpt(student, fields):
-    """The parameters of a GPT (without storage, on the meta device) of these sizes, and of the doubled sizes."""
+    """The parameters of a GPT (a hollow one) of these sizes, and of the doubled sizes."""
     config = scaling.GPTSizes(**fields)
     sizes = [config, student.double(config)]
-    return [student.count_parameters(scaling.meta_gpt(size)) for size in sizes]
+    return [student.count_parameters(scaling.hollow_gpt(size)) for size in sizes]
 
 
 @probe
 def measured(student, widths, losses):
     """measure_scaling on towers of these widths; fit gives the loss that belongs to the width. Notes every call."""
-    notes, built = {"built": [], "fitted": [], "same": []}, []
+    notes, built = {"built": [], "fitted": [], "same": [], "trainable": []}, []
 
-    def build_model(config):
+    def build_model(config, /):
         notes["built"].append(config.width)
         model = scaling.Tower(config.width)
         built.append(model)
         return model
 
-    def fit(model):
+    def fit(model, /):
         notes["fitted"].append(model.width)
         notes["same"].append(any(model is other for other in built))
+        notes["trainable"].append(model.training and torch.is_grad_enabled())
         return losses[widths.index(model.width)]
 
     result = student.measure_scaling([scaling.TowerSizes(width) for width in widths], build_model, fit)
-    return {**notes, "result": [list(pair) for pair in result], "kind": type(result).__name__}
+    tuples = all(isinstance(pair, tuple) for pair in result)
+    return {**notes, "result": [list(pair) for pair in result], "kind": type(result).__name__, "tuples": tuples}
 
 
 @probe
 def fitted(student, parameters, losses):
-    a, alpha = student.fit_power_law(parameters, losses)
-    return [a, alpha]
+    result = student.fit_power_law(parameters, losses)
+    a, alpha = result
+    return {"a": a, "alpha": alpha, "tuple": isinstance(result, tuple)}
 
 
 @probe
@@ -91,6 +101,10 @@ def error_of_fit(student, parameters, losses):
 
 def _field(evidence, name):
     return evidence.get(name) if isinstance(evidence, dict) else None
+
+
+def _two(evidence):
+    return evidence if isinstance(evidence, list) and len(evidence) == 2 else (None, None)
 
 
 def _draw(low, high):
@@ -104,7 +118,7 @@ def _draw(low, high):
 def test_a_shared_tensor_counts_once(student):
     """A tensor with two uses, a tied head or a block that is used twice, is one tensor: its numbers count once."""
     vocab, width = _draw(20, 60), _draw(5, 12)
-    found = counts(student, [vocab, width])
+    found, _ = _two(counts(student, [vocab, width]))
     look = "sum(p.numel() for p in model.parameters()): parameters() gives each tensor once; state_dict() and a walk "
     look += "through the modules give it once for every use."
     for name, what, wanted in (
@@ -112,6 +126,7 @@ def test_a_shared_tensor_counts_once(student):
          vocab * width + width * width + 3 * width),
         ("tied", f"an embedding ({vocab}, {width}) and a head without bias that share one weight", vocab * width),
         ("repeated", f"one Linear({width}, {width}) used twice", width * width + width),
+        ("deep", f"Conv2d({width}, 2, 3), whose weight has four dimensions", width * 2 * 9 + 2),
     ):  # fmt: skip
         expect_equal(_field(found, name), wanted, did=f"count_parameters of a model of {what}.", look=look)
 
@@ -120,7 +135,7 @@ def test_a_shared_tensor_counts_once(student):
 def test_only_what_training_changes_is_counted(student):
     """Frozen parameters (requires_grad is False) and buffers do not count; a model without any has 0."""
     vocab, width = _draw(20, 60), _draw(5, 12)
-    found = counts(student, [vocab, width])
+    found, again = _two(counts(student, [vocab, width]))
     look = "if p.requires_grad; buffers are not among model.parameters()."
     for name, what, wanted in (
         ("frozen", f"a frozen Linear({width}, {vocab}) and a Linear({vocab}, {width})", vocab * width + width),
@@ -128,6 +143,8 @@ def test_only_what_training_changes_is_counted(student):
         ("nothing", "a ReLU alone", 0),
     ):
         expect_equal(_field(found, name), wanted, did=f"count_parameters of a model of {what}.", look=look)
+    look = "counting changes nothing: leave requires_grad alone."
+    expect_equal(again, found, did="count_parameters of the same models once more.", look=look)
 
 
 # -- doubling
@@ -140,7 +157,7 @@ def test_double_keeps_every_other_field(student):
     for times in (1, 2):
         sizes = {"n_layer": _draw(1, 9), "n_embd": 12 * _draw(1, 9)}
         usual = {"vocab_size": _draw(50, 99), "block_size": _draw(10, 99), "n_head": 6, "dropout": 0.25}
-        for others in (usual, {"bias": False, "name": "a name", "d_ff": 77}, {}):
+        for others in (usual, {"bias": False, "name": "a name", "d_ff": 77, "n_positions": 64}, {}):
             fields = {**others, **sizes} if times == 1 else {**sizes, **others}
             found = doubled(student, fields, times)
             grown = {name: value * (2**times if name in sizes else 1) for name, value in fields.items()}
@@ -149,6 +166,9 @@ def test_double_keeps_every_other_field(student):
             expect_equal(_field(found, "result"), grown, did=did + ". Its fields:", look=look)
             did += ". Is the result of the config's own class?"
             expect_equal(_field(found, "same_class"), True, did=did, look=look)
+            did = f"double({told}, inside=...), where inside is a dataclass. Has the result the same one there?"
+            look_inside = look + " dataclasses.asdict makes a dict of a dataclass inside."
+            expect_equal(_field(found, "inside_kept"), True, did=did, look=look_inside)
 
 
 @points(1, step=7, hint="May you write into a frozen dataclass?")
@@ -176,10 +196,12 @@ def test_the_lessons_model_doubled(student):
 @points(2, step=7, hint="In which order should the points come out?")
 def test_results_are_in_the_order_of_size(student):
     """A list of (parameters, loss), the smallest model first, whatever the order of the configs and the losses."""
-    widths = (torch.randperm(12)[:5] + 2).tolist()
-    widths[0], widths[-1] = max(widths), min(widths)  # neither in order nor in reverse
-    widths = list(dict.fromkeys(widths)) if len(set(widths)) == 5 else [9, 4, 7, 5, 3]
-    losses = [round(4.0 + 0.5 * x, 5) for x in torch.rand(5).tolist()]
+    middle = (torch.randperm(9)[:3] + 3).tolist()
+    widths = [middle[0], 12, 2, *middle[1:]]  # neither in order nor in reverse, and counts of one to three digits
+    low = sorted(round(4.0 + 0.5 * x, 7) for x in torch.rand(5).tolist())
+    mixed = low[2], low[4], low[0], low[3], low[1]  # of the sizes in order: no order by loss is right
+    drawn = dict(zip(sorted(widths), mixed, strict=True))
+    losses = [drawn[width] for width in widths]
     found = measured(student, widths, losses)
     wanted = sorted([scaling.tower_parameters(w), loss] for w, loss in zip(widths, losses, strict=True))
     did = f"measure_scaling on models of widths {widths}, whose losses are {', '.join(map(number, losses))}."
@@ -188,6 +210,8 @@ def test_results_are_in_the_order_of_size(student):
     good = isinstance(result, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in result)
     expect(good and result == wanted, did=did, wanted=show(wanted), got=show(result), look=look)
     expect_equal(_field(found, "kind"), "list", did=did + " The type of the result:", look="return a list.")
+    did += " Is each of its items a tuple?"
+    expect_equal(_field(found, "tuples"), True, did=did, look="(parameters, loss), a tuple.")
 
 
 @points(1.5, step=7, hint="How often is a model of each size built, and which one is fitted?")
@@ -203,6 +227,8 @@ def test_each_config_is_built_and_fitted_once(student):
         expect_equal(listed, sorted(widths), did=f"{did} In order of width, {what}:", look=look)
     same = _field(found, "same")
     expect_equal(same, [True] * 4, did=did + " Was each fitted model one that build_model returned?", look=look)
+    did += " Could each be trained by fit: in train mode, with gradients on?"
+    expect_equal(_field(found, "trainable"), [True] * 4, did=did, look="hand over the model as it was built.")
 
 
 @points(0.5, step=7, hint="What if two configs have the same size?")
@@ -234,11 +260,13 @@ def test_a_power_law_is_found_again(student, data):
     did = f"fit_power_law on {len(sizes)} points of {number(a)} * parameters ** {number(-alpha)}, parameters = "
     did += f"{', '.join(map(str, parameters))}."
     look = "fit a line to log(parameters) and log(losses): its slope is -alpha, its height at 0 is log(a)."
-    found = found if isinstance(found, list) else [found]
-    numbers = len(found) == 2 and all(isinstance(x, float) for x in found)
-    expect(numbers, did=did, wanted="two Python floats, (a, alpha)", got=show(found), look=look)
+    got, kind = [_field(found, "a"), _field(found, "alpha")], _field(found, "tuple")
+    numbers = all(isinstance(x, float) for x in got)
+    expect(numbers, did=did, wanted="two Python floats, (a, alpha)", got=show(got), look=look)
+    expect_equal(kind, True, did=did + " Is the result a tuple?", look="return a, alpha.")
+    found = got
     did += f" You returned (a, alpha): ({number(found[0])}, {number(found[1])})."
-    expect_close(found[1], alpha, did=did + " alpha:", look=look, rtol=1e-3, atol=1e-3)
+    expect_close(found[1], alpha, did=did + " alpha:", look=look, rtol=1e-4, atol=1e-4)
     log_a = math.log(found[0]) if found[0] > 0 else math.nan
     did += " log(a):" if found[0] > 0 else " log(a), but your a has no logarithm:"
     expect_close(log_a, math.log(a), did=did, look=look, rtol=2e-3, atol=5e-3)
@@ -250,9 +278,13 @@ def test_noisy_points_get_the_least_squares_line(student):
 
     The reference is NumPy's polyfit on the logarithms.
     """
-    for _ in range(4):
+    for case in range(5):
         count = _draw(5, 9)
         parameters = (10 ** (3 + 5 * torch.rand(count, dtype=torch.float64))).long().tolist()
+        if case in (1, 2):  # a size that comes twice: two points
+            parameters[-1 if case == 1 else 1] = parameters[0]
+        if case == 3:  # sizes in millions: some are below 1
+            parameters = [n / 1e6 for n in parameters]
         true = [30 * n ** -(0.1 + 0.2 * torch.rand(()).item()) for n in parameters]
         losses = [loss * math.exp(noise) for loss, noise in zip(true, (0.4 * torch.randn(count)).tolist(), strict=True)]
         slope, height = np.polyfit(np.log(parameters), np.log(losses), 1)
@@ -261,9 +293,8 @@ def test_noisy_points_get_the_least_squares_line(student):
         did = f"fit_power_law on {count} points that lie on no curve: {points_told}."
         look = "least squares of log(loss) against log(parameters): all points, each with the same weight, and not "
         look += "the losses themselves."
-        found = found if isinstance(found, list) and len(found) == 2 else [found, found]
-        expect_close(found[1], -slope, did=did + " alpha:", look=look, rtol=1e-3, atol=1e-3)
-        expect_close(found[0], math.exp(height), did=did + " a:", look=look, rtol=1e-2, atol=1e-6)
+        expect_close(_field(found, "alpha"), -slope, did=did + " alpha:", look=look, rtol=1e-5, atol=1e-5)
+        expect_close(_field(found, "a"), math.exp(height), did=did + " a:", look=look, rtol=1e-3, atol=1e-6)
 
 
 @points(1, step=7, hint="Does a line through one point have a slope?")
@@ -280,13 +311,13 @@ def test_too_few_sizes_are_refused(student):
 def test_what_is_not_positive_is_refused(student):
     """A size or a loss of 0 or less raises ValueError, wherever it stands."""
     look = "look at every number, in both lists, before taking a logarithm."
-    for at in range(3):
+    for count, at in ((2, 0), (2, 1), (3, 0), (3, 1), (3, 2)):
         for bad in (0, -_draw(1, 100)):
-            parameters, losses = [100, 1000, 10_000], [5.0, 4.0, 3.0]
+            parameters, losses = [100, 1000, 10_000][:count], [5.0, 4.0, 3.0][:count]
             parameters[at] = bad
             did = f"fit_power_law({parameters}, {losses})."
             expect_raises(error_of_fit(student, parameters, losses), did=did, look=look)
-            parameters, losses = [100, 1000, 10_000], [5.0, 4.0, 3.0]
+            parameters, losses = [100, 1000, 10_000][:count], [5.0, 4.0, 3.0][:count]
             losses[at] = float(bad)
             did = f"fit_power_law({parameters}, {losses})."
             expect_raises(error_of_fit(student, parameters, losses), did=did, look=look)

@@ -17,16 +17,29 @@ V = 9
 
 
 @probe
-def evaluated(student, table, batches, device="cpu", train=False):
-    """Evaluate the table model on a list of batches; the numbers, what the model saw, and its state afterwards."""
+def evaluated(student, table, batches, device="cpu", train=False, times=1):
+    """Evaluate the table model on a list of batches; the numbers, what the model saw, and its state afterwards.
+
+    train: the model comes in train mode, and gradients are on outside; else both are off.
+    times: how often, on the same batches; the numbers are the last ones.
+    """
+    batches = [{name: tokens.clone() for name, tokens in batch.items()} for batch in batches]
     model = scored.ScoredLM(table).to(device).train(train)
-    loss, perplexity = student.evaluate(model, batches, device=device)
+    model.table.grad = torch.ones_like(model.table)
+    with torch.set_grad_enabled(train):  # puts back what it found, whatever happens inside
+        for _ in range(times):
+            result = student.evaluate(model, batches, device=device)
+        gradients_after = torch.is_grad_enabled()
+    loss, perplexity = result
     return {
         "loss": loss,
         "perplexity": perplexity,
+        "tuple": isinstance(result, tuple),
         "seen": model.seen,
         "train": [part.training for part in model.modules()],
-        "grad": model.table.grad is not None,
+        "dropout": [part.p for part in model.modules() if hasattr(part, "p")],
+        "grad": model.table.grad is not None and bool((model.table.grad == 1).all()),
+        "gradients_after": gradients_after,
         "requires_grad": model.table.requires_grad,
         "moved": not torch.equal(model.table.detach().cpu(), table),
     }
@@ -42,7 +55,10 @@ def all_evaluated(student, table, loaders):
 @probe
 def error_of(student, table, batches, train):
     model = scored.ScoredLM(table).train(train)
-    return {"error": calls.raised(lambda: student.evaluate(model, batches)), "train": model.training}
+    with torch.set_grad_enabled(train):
+        error = calls.raised(lambda: student.evaluate(model, batches))
+        gradients = torch.is_grad_enabled()
+    return {"error": error, "train": model.training, "gradients": gradients}
 
 
 @probe
@@ -96,7 +112,7 @@ def _check(loss, perplexity, table, batches, did, look):
     got = f"({show(loss)}, {show(perplexity)})"
     expect(floats, did=did, wanted="two Python floats, (loss, perplexity)", got=got, look="loss.item(), math.exp.")
     did += f" The mean loss over the {tokens} scored tokens:"
-    expect_close(loss, wanted, did=did, look=look, rtol=1e-4, atol=1e-6)
+    expect_close(loss, wanted, did=did, look=look, rtol=1e-5, atol=1e-6)
 
 
 # -- the mean
@@ -110,19 +126,26 @@ def test_even_batches(student, device):
     did = f"evaluate a model on batches of shape {_shapes(batches)}."
     look = "model(input_ids, labels=labels) returns (logits, mean loss): turn it into a sum over the scored tokens."
     _check(_field(found, "loss"), _field(found, "perplexity"), table, batches, did, look)
+    did += " Is the result a tuple, (loss, perplexity)?"
+    expect_equal(_field(found, "tuple"), True, did=did, look="return loss, perplexity.")
 
 
 @points(1.5, step=8, hint="The exponential of which number?")
 def test_perplexity_is_exp_of_the_mean_loss(student):
     """The second number is e to the power of the first: not the mean of the batches' perplexities, not 2 ** loss."""
-    table, batches = _table(), [_batch(2, 6, easy=True), _batch(5, 4, easy=False), _batch(1, 3)]
-    found = evaluated(student, table, batches)
-    wanted = math.exp(right(table, batches)[0])
-    did = f"evaluate a model on batches of shape {_shapes(batches)}. The second number:"
-    look = "math.exp(total / tokens), once, at the end."
-    got = _field(found, "perplexity")
-    expect(isinstance(got, float), did=did, wanted=f"a Python float, {number(wanted)}", got=show(got), look=look)
-    expect_close(got, wanted, did=did, look=look, rtol=1e-4, atol=1e-6)
+    for large in (False, True):
+        table, batches = _table(), [_batch(2, 6, easy=True), _batch(5, 4, easy=False), _batch(1, 3)]
+        if large:
+            table *= 45 / right(table, batches)[0]  # makes the mean loss at most 45, and far above 20
+        mean = right(table, batches)[0]
+        found = evaluated(student, table, batches)
+        wanted = math.exp(mean)
+        did = f"evaluate a model on batches of shape {_shapes(batches)}; the mean loss is {number(mean)}. "
+        did += "The second number:"
+        look = "math.exp(total / tokens), once, at the end, however large."
+        got = _field(found, "perplexity")
+        expect(isinstance(got, float), did=did, wanted=f"a Python float, {number(wanted)}", got=show(got), look=look)
+        expect_close(got, wanted, did=did, look=look, rtol=1e-4, atol=1e-6)
 
 
 @points(2, step=8, hint="How much should a last, smaller batch count?")
@@ -144,6 +167,13 @@ def test_batches_of_different_lengths(student):
     found = evaluated(student, table, batches)
     did = f"evaluate a model on batches of shape {_shapes(batches)}, some much harder than others."
     look = "a batch weighs as much as it has scored tokens, those of labels[:, 1:]: not the rows, not B * T."
+    _check(_field(found, "loss"), _field(found, "perplexity"), table, batches, did, look)
+    batches = [*(_batch(1, 4, easy=i % 2 == 0) for i in range(110)), *(_batch(2, 3, easy=True) for _ in range(110))]
+    halves = _batch(1, 120, easy=True)["input_ids"], _batch(1, 180, easy=False)["input_ids"]
+    batches.append({"input_ids": torch.cat(halves, 1)})
+    found = evaluated(student, table, batches)
+    did = "evaluate a model on 110 batches of shape (1, 4), 110 of shape (2, 3) and one of shape (1, 300)."
+    look = "every batch counts, and every token of it."
     _check(_field(found, "loss"), _field(found, "perplexity"), table, batches, did, look)
 
 
@@ -207,7 +237,10 @@ def test_the_first_label_of_a_row_never_counts(student):
 
 @points(1, step=8, hint="Which labels does the model get if the batch has some, and which if not?")
 def test_the_batchs_own_labels_are_used(student):
-    """If there are "labels", they go to the model as they are, even where they are other tokens; else input_ids do."""
+    """If there are "labels", they go to the model, even where they are other tokens; else input_ids do.
+
+    The batches are the caller's: evaluated once more, they give the same numbers.
+    """
     table = _table()
     batches = [_batch(3, 5), _batch(2, 5), _batch(4, 4)]
     batches[1]["labels"] = torch.randint(V, (2, 5))
@@ -215,12 +248,17 @@ def test_the_batchs_own_labels_are_used(student):
     did = f'evaluate a model on batches of shape {_shapes(batches)}; only the second has "labels", other tokens.'
     look = 'labels = batch["labels"] if "labels" in batch else batch["input_ids"].'
     _check(_field(found, "loss"), _field(found, "perplexity"), table, batches, did, look)
-    wanted = [batch.get("labels", batch["input_ids"]).tolist() for batch in batches]
+    wanted = [row for batch in batches for row in batch.get("labels", batch["input_ids"])[:, 1:].tolist()]
     seen = _field(found, "seen")
-    got = [call.get("labels") for call in seen if isinstance(call, dict)] if isinstance(seen, list) else []
-    missing = [labels for labels in wanted if labels not in got]
-    did += " The labels that the model was given:"
-    expect(not missing, did=did, wanted=show(wanted), got=show(got), look=look)
+    given = [call.get("labels") for call in seen if isinstance(call, dict)] if isinstance(seen, list) else []
+    got = [row[1:] for rows in given if isinstance(rows, list) for row in rows]
+    missing = [row for row in wanted if row not in got]  # rows: in what batches they come is not asked
+    told = " The labels that the model was given, from the second of each row on:"
+    expect(not missing, did=did + told, wanted=show(wanted), got=show(got), look=look)
+    found = evaluated(student, table, batches, "cpu", False, 2)
+    did = f"evaluate a model twice on the same batches of shape {_shapes(batches)}, the second time:"
+    look = "leave the batches as they are: no pop, nothing written into their tensors."
+    _check(_field(found, "loss"), _field(found, "perplexity"), table, batches, did, look)
 
 
 @points(1.5, step=8, hint="What is the mean over no token?")
@@ -252,6 +290,9 @@ def test_nothing_to_score_is_refused(student):
             did = f"evaluate a model on {what}, in {'train' if train else 'eval'} mode. Is it in train mode afterwards?"
             look = "put the mode back before you raise, or in a finally."
             expect_equal(_field(found, "train"), train, did=did, look=look)
+            did = f"evaluate a model on {what}. Gradients were {'' if train else 'not '}tracked. Are they afterwards?"
+            look = "torch.no_grad() as a block or decorator puts things back by itself."
+            expect_equal(_field(found, "gradients"), train, did=did, look=look)
 
 
 # -- what it leaves behind
@@ -284,12 +325,15 @@ def test_the_mode_is_restored(student):
         modes = ["train" if part is True else "eval" for part in parts] if isinstance(parts, list) else parts
         look = "was_training = model.training; at the end model.train(was_training)."
         expect_equal(modes, [word] * 4 if not isinstance(parts, list) else [word] * len(parts), did=did, look=look)
+        did = f"evaluate a model in {word} mode, with dropout of 0.5 and of 0.1. Their rates afterwards:"
+        look = "model.eval() turns dropout off; its rate stays as it is."
+        expect_equal(_field(found, "dropout"), [0.5, 0.1], did=did, look=look)
 
 
 @points(1, step=8, hint="Who will call backward on these losses?")
 def test_no_gradients(student):
     """The model runs without gradients, and its parameters, their .grad and requires_grad stay as they were."""
-    found = evaluated(student, _table(), [_batch(2, 5), _batch(2, 5)])
+    found = evaluated(student, _table(), [_batch(2, 5), _batch(2, 5)], "cpu", True)
     seen = _field(found, "seen")
     graphs = [call.get("gradients") for call in seen if isinstance(call, dict)] if isinstance(seen, list) else []
     did = "evaluate a model on 2 batches. Were gradients recorded at each call?"
@@ -297,8 +341,14 @@ def test_no_gradients(student):
     expect(len(graphs) >= 2, did=did, wanted="a call for every batch", got=f"{len(graphs)} calls", look="the loop.")
     expect_equal(graphs, [False] * len(graphs), did=did, look=look)
     after = {name: _field(found, name) for name in ("grad", "requires_grad", "moved")}
-    did = "evaluate a model. Has it a .grad, does it require gradients, did a weight move?"
-    expect_equal(after, {"grad": False, "requires_grad": True, "moved": False}, did=did, look=look)
+    did = "evaluate a model that has a .grad. Is that still the same, does it require gradients, did a weight move?"
+    look = "evaluate only looks: no backward, no zero_grad, no requires_grad_."
+    expect_equal(after, {"grad": True, "requires_grad": True, "moved": False}, did=did, look=look)
+    for train in (True, False):
+        found = evaluated(student, _table(), [_batch(2, 5)], "cpu", train)
+        did = f"evaluate a model where gradients are {'' if train else 'not '}tracked. Are they afterwards?"
+        look = "torch.no_grad() as a block or decorator puts things back by itself."
+        expect_equal(_field(found, "gradients_after"), train, did=did, look=look)
 
 
 @points(1, step=8, hint="What must be on the device before the model can read it?")

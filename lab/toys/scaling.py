@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 
@@ -38,10 +39,10 @@ class GPTSizes:
     n_embd: int
 
 
-def meta_gpt(sizes: GPTSizes) -> nn.Module:
-    """The parameters of a GPT-2 of these sizes with a tied head, on the meta device: shapes without numbers.
+def hollow_gpt(sizes: GPTSizes) -> nn.Module:
+    """The parameters of a GPT-2 of these sizes with a tied head, each a single number spread over its shape.
 
-    It cannot compute; PyTorch's encoder layers have the same parameters as GPT-2's blocks.
+    It cannot compute, and takes no room; PyTorch's encoder layers have the same parameters as GPT-2's blocks.
     """
     C = sizes.n_embd
     model = nn.ModuleDict(
@@ -55,5 +56,8 @@ def meta_gpt(sizes: GPTSizes) -> nn.Module:
             "lm_head": nn.Linear(C, sizes.vocab_size, bias=False, device="meta"),
         }
     )
+    for part in model.modules():
+        for name, weights in part.named_parameters(recurse=False):
+            setattr(part, name, nn.Parameter(torch.zeros(1).expand(weights.shape)))
     model["lm_head"].weight = model["wte"].weight
     return model

@@ -43,7 +43,7 @@ NUMBERS = {torch.Tensor.item, torch.Tensor.__int__, torch.Tensor.__float__, torc
 class MetaCounts(TorchFunctionMode):
     """`with MetaCounts():` a number read from a meta tensor, which has none, is 3: code that counts tokens can go on.
 
-    What else a meta tensor cannot do is a RuntimeError that names it.
+    What else a meta tensor cannot do is a RuntimeError that names it, or, for a weight, says that the model was moved.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -52,4 +52,6 @@ class MetaCounts(TorchFunctionMode):
         try:
             return func(*args, **(kwargs or {}))
         except NotImplementedError as error:
+            if isinstance(args[0], nn.Parameter):
+                raise RuntimeError("the model was moved off its device") from error
             raise RuntimeError("a meta tensor holds no numbers") from error
