@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from grader.expect import expect, expect_equal, expect_raises, expect_tensor, number, show
 from grader.probe import points, probe
-from lab.toys import calls, models, oracles, scored
+from lab.toys import calls, oracles
 from lab.toys.words import character_tokenizer, word_tokenizer
 
 SPECIAL = 3  # ids 0, 1, 2 of the toy tokenizer are <pad>, <unk>, <eos>; word number i is token 3 + i
@@ -59,15 +59,6 @@ def completed_in_characters(student, characters, factor, prompt, options):
     tokenizer = character_tokenizer(characters)
     model = oracles.ChecksumLM(len(characters) + 3, factor, limit=options["block_size"])
     return student.complete(model, tokenizer, prompt, **options)
-
-
-@probe
-def places_in_complete(student, words, prompt):
-    """Where the model and the prompt are at the model's first call."""
-    model = models.Witness().to("meta")
-    with scored.MetaCounts():
-        error = calls.raised(lambda: student.complete(model, word_tokenizer(words), prompt))
-    return {"error": error, "places": model.places}
 
 
 @probe
@@ -456,13 +447,6 @@ def test_complete_goes_on_with_a_text(student, device):
     first, other = texts if isinstance(texts, list) and len(texts) == 2 else [None] * 2
     did = f"complete('w1 w2', {_written(options)}) with generators seeded {seed} and {seed + 1}. The second text:"
     expect_equal(other, first, did=did, look="hand `temperature` on to generate: at 0 nothing is drawn.")
-    found = places_in_complete(student, words, "w1 w2")
-    did = "complete with a model on another device (meta, which holds shapes only). The devices at its first call:"
-    at, error = _field(found, "places"), _field(_field(found, "error"), "message")
-    wanted = {"the model": "meta", "input_ids": "meta"}
-    got = show(at) if at else f"the model was never called ({error or 'no error'})"
-    stopped = not at and "meta tensor" in str(error)  # something was read off there: so it had been moved
-    expect(at == wanted or stopped, did=did, wanted=show(wanted), got=got, look="next(model.parameters()).device.")
 
 
 @points(0.5, step=4, hint="Is every character of the prompt still there, blanks too?")

@@ -38,22 +38,16 @@ def counts(student, sizes):
 
 @probe
 def doubled(student, fields, times):
-    """Double a frozen dataclass with these fields (name: value); the result, its class, and the original after it.
-
-    One more field, `inside`, is a dataclass itself.
-    """
-    inside = scaling.TowerSizes(3)
-    kinds = {"inside": scaling.TowerSizes, **{name: type(value) for name, value in fields.items()}}
-    made = dataclasses.make_dataclass("Sizes", list(kinds.items()), frozen=True)
-    config = made(inside=inside, **fields)
+    """Double a frozen dataclass with these fields (name: value); the result, its class, and the original after it."""
+    made = dataclasses.make_dataclass("Sizes", [(name, type(value)) for name, value in fields.items()], frozen=True)
+    config = made(**fields)
     result = config
     for _ in range(times):
         result = student.double(result)
     return {
         "result": {name: getattr(result, name, None) for name in fields},
         "same_class": type(result) is made,
-        "inside_kept": getattr(result, "inside", None) == inside,
-        "original": {name: getattr(config, name) for name in fields},
+        "original": dataclasses.asdict(config),
     }
 
 
@@ -166,9 +160,6 @@ def test_double_keeps_every_other_field(student):
             expect_equal(_field(found, "result"), grown, did=did + ". Its fields:", look=look)
             did += ". Is the result of the config's own class?"
             expect_equal(_field(found, "same_class"), True, did=did, look=look)
-            did = f"double({told}, inside=...), where inside is a dataclass. Has the result the same one there?"
-            look_inside = look + " dataclasses.asdict makes a dict of a dataclass inside."
-            expect_equal(_field(found, "inside_kept"), True, did=did, look=look_inside)
 
 
 @points(1, step=7, hint="May you write into a frozen dataclass?")
@@ -293,7 +284,7 @@ def test_noisy_points_get_the_least_squares_line(student):
         did = f"fit_power_law on {count} points that lie on no curve: {points_told}."
         look = "least squares of log(loss) against log(parameters): all points, each with the same weight, and not "
         look += "the losses themselves."
-        expect_close(_field(found, "alpha"), -slope, did=did + " alpha:", look=look, rtol=1e-5, atol=1e-5)
+        expect_close(_field(found, "alpha"), -slope, did=did + " alpha:", look=look, rtol=1e-4, atol=1e-4)
         expect_close(_field(found, "a"), math.exp(height), did=did + " a:", look=look, rtol=1e-3, atol=1e-6)
 
 
