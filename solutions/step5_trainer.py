@@ -60,13 +60,7 @@ def build_trainer(
     Nothing is saved in `output_dir` and nothing is reported anywhere. trainer.state.log_history holds the mean loss of
     every `logging_steps` steps.
     """
-    if (
-        tokenizer.pad_token is None
-    ):  # GPT-2's has none; the collator insists on one, though rows of one length need no pads
-        tokenizer.pad_token = tokenizer.eos_token
-    if (
-        tokenizer.pad_token is None
-    ):  # GPT-2's has none; the collator insists on one, though rows of one length need no pads
+    if tokenizer.pad_token is None:  # GPT-2's has none; the collator insists on one, though rows here need no pads
         tokenizer.pad_token = tokenizer.eos_token
     arguments = TrainingArguments(
         output_dir=str(output_dir),
