@@ -34,11 +34,14 @@ def described(student, arguments):
     """What a built model says of itself: its class, its size, its configuration."""
     model = student.build_hf_model(**arguments)
     config = model.config
-    names = ("vocab_size", "n_layer", "n_head", "n_embd", "n_positions", "embd_pdrop", "attn_pdrop", "resid_pdrop")
+    names = ("vocab_size", "n_layer", "n_head", "n_embd", "n_positions", "embd_pdrop", "attn_pdrop", "resid_pdrop",
+             "scale_attn_weights", "scale_attn_by_inverse_layer_idx")  # fmt: skip
     return {
         "gpt2": isinstance(model, GPT2LMHeadModel),
         "parameters": sum(p.numel() for p in model.parameters()),
         "config": {name: getattr(config, name, None) for name in names},
+        "types": sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters()}),
+        "frozen": [name for name, p in model.named_parameters() if not p.requires_grad],
         "tied": model.get_input_embeddings().weight is model.get_output_embeddings().weight,
     }
 
@@ -82,6 +85,7 @@ def trained(student, words, config, weights, rows, options):
         "steps": trainer.state.global_step,
         "weights": dict(model.named_parameters()),
         "files": files,
+        "own_folder": Path(trainer.args.output_dir) == folder,
         "services": services,
     }
 
@@ -187,8 +191,8 @@ def _same_losses(found, replays, did, look):
     return [replay for replay, n in zip(replays, agree, strict=True) if n == count]
 
 
-def _same_weights(found, start, replays, did, look):
-    """The final weights equal those of one replay, up to 1 % of the distance travelled.
+def _same_weights(found, start, replays, did, look, tolerance=0.01):
+    """The final weights equal those of one replay, up to a share (`tolerance`) of the distance travelled.
 
     The key part of an attention bias is left out: it has no influence, its gradient is nothing but rounding.
     """
@@ -205,7 +209,7 @@ def _same_weights(found, start, replays, did, look):
             travelled += float((right - start[name]).square().sum())
         shares.append(math.sqrt(off / travelled))
     got = f"weights that are off by {100 * min(shares):.1f} % of the distance travelled"
-    expect(min(shares) <= 0.01, did=did, wanted="the final weights of a plain loop", got=got, look=look)
+    expect(min(shares) <= tolerance, did=did, wanted="the final weights of a plain loop", got=got, look=look)
 
 
 def _check(student, weights, rows, options, look):
@@ -232,6 +236,9 @@ def test_the_default_model_is_that_of_the_lesson(student):
     look = "the defaults of the stub's signature, each passed to GPT2Config under its own name."
     wanted = _config(50_257, 6, 6, 192, 256, 0.1)
     _same_config(found, wanted, did, look)
+    look = "GPT2LMHeadModel(config) as it comes: in float32, with every parameter trained."
+    expect_equal(_field(found, "types"), ["float32"], did=did + " The type of its parameters:", look=look)
+    expect_equal(_field(found, "frozen"), [], did=did + " Its parameters that are not trained:", look=look)
 
 
 @points(2, step=5, hint="How many dropouts has a GPT2Config, and what does it call the block size?")
@@ -239,13 +246,14 @@ def test_every_option_reaches_the_model(student):
     """Layers, heads, width, block size and all three dropouts are those asked for."""
     n_head = 1 + int(torch.randint(4, ()))
     vocab, layers, width = 50 + int(torch.randint(50, ())), 1 + int(torch.randint(4, ())), 8 * n_head
-    length, dropout = 10 + int(torch.randint(20, ())), [0.0, 0.2, 0.35, 0.5][int(torch.randint(4, ()))]
+    length, drawn = 10 + int(torch.randint(20, ())), [0.2, 0.35, 0.5][int(torch.randint(3, ()))]
     arguments = {"vocab_size": vocab, "n_layer": layers, "n_head": n_head, "n_embd": width, "block_size": length}
-    found = described(student, arguments | {"dropout": dropout})
-    did = "build_hf_model(" + ", ".join(f"{k}={v}" for k, v in arguments.items()) + f", dropout={dropout})."
-    look = "GPT2Config(n_positions=block_size, resid_pdrop=..., embd_pdrop=..., attn_pdrop=...): each by its own name."
-    wanted = _config(vocab, layers, n_head, width, length, dropout)
-    _same_config(found, wanted, did, look)
+    for dropout in (drawn, 0.0):
+        found = described(student, arguments | {"dropout": dropout})
+        did = "build_hf_model(" + ", ".join(f"{k}={v}" for k, v in arguments.items()) + f", dropout={dropout})."
+        look = "GPT2Config(n_positions=block_size, resid_pdrop=..., embd_pdrop=..., attn_pdrop=...): each by its own "
+        look += "name, and nothing else changed."
+        _same_config(found, _config(vocab, layers, n_head, width, length, dropout), did, look)
     size = vocab * width + length * width + layers * (12 * width**2 + 13 * width) + 2 * width
     look = "the feed-forward part is 4 * n_embd wide and the head is tied: GPT2Config does both if you leave it alone."
     _same_size(_field(found, "parameters"), size, did, look)
@@ -262,6 +270,7 @@ def _config(vocab_size, n_layer, n_head, n_embd, n_positions, dropout):
     return {
         "vocab_size": vocab_size, "n_layer": n_layer, "n_head": n_head, "n_embd": n_embd, "n_positions": n_positions,
         "embd_pdrop": dropout, "attn_pdrop": dropout, "resid_pdrop": dropout,
+        "scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False,
     }  # fmt: skip
 
 
@@ -366,7 +375,7 @@ def test_gradients_are_clipped(student):
 @points(1, step=5, hint="How many batches are 14 rows, 4 at a time?", timeout=60)
 def test_epochs_and_batches(student):
     """Every epoch goes once through all the rows, batch_size at a time, the last, smaller batch included."""
-    for epochs, batch_size in ((1, 4), (3, 5)):
+    for epochs, batch_size in ((3, 5), (1, 20)):
         rows = _rows(14)
         options = _options(epochs=epochs, batch_size=batch_size)
         found = trained(student, WORDS, TINY, _weights(), rows, options)
@@ -417,6 +426,8 @@ def test_nothing_is_saved_or_reported(student):
     did = "train for one epoch."
     look = 'save_strategy="no".'
     expect_equal(_field(found, "files"), [], did=did + " The files in output_dir afterwards:", look=look)
+    told = did + " Is the Trainer's output_dir the one given?"
+    expect_equal(_field(found, "own_folder"), True, did=told, look="TrainingArguments(output_dir=str(output_dir)).")
     look = 'report_to="none".'
     expect_equal(_field(found, "services"), [], did=did + " The services that were told:", look=look)
 
@@ -455,4 +466,5 @@ def test_the_defaults(student):
     same = first == torch.cat(_batches(seeded, did)).tolist()
     expect_equal(same, True, did=did + " Is the order of rows that of seed=0?", look=look)
     _same_decay(found, weights, wanted, 50, did)
-    _same_weights(found, weights, _replays(weights, batches, wanted), did, look)
+    replays = _replays(weights, batches, wanted)
+    _same_weights(found, weights, replays, did, look, tolerance=0.004)  # max_norm=0.5 leads 0.9 % away
