@@ -85,7 +85,7 @@ def trained(student, words, config, weights, rows, options):
         "steps": trainer.state.global_step,
         "weights": dict(model.named_parameters()),
         "files": files,
-        "own_folder": Path(trainer.args.output_dir) == folder,
+        "own_folder": Path(trainer.args.output_dir).resolve() == folder.resolve(),
         "services": services,
     }
 
