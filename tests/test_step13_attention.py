@@ -21,8 +21,8 @@ SINGLE = {"rtol": 2e-4, "atol": 2e-5}
 
 @probe
 def attended(student, q, k, v, mask=None, device="cpu"):
-    q, k, v = q.to(device), k.to(device), v.to(device)
-    return student.attention(q, k, v) if mask is None else student.attention(q, k, v, mask.to(device))
+    q, k, v = (x.clone().to(device) for x in (q, k, v))  # clones: what is changed in place stays beside the student
+    return student.attention(q, k, v) if mask is None else student.attention(q, k, v, mask.clone().to(device))
 
 
 @probe
@@ -31,9 +31,16 @@ def attended_with_none(student, q, k, v):
 
 
 @probe
+def attended_twice(student, q, k, v, mask):
+    q, k, v, mask = (x.clone() for x in (q, k, v, mask))
+    student.attention(q, k, v, mask)
+    return student.attention(q, k, v, mask)
+
+
+@probe
 def attention_gradients(student, q, k, v, mask, direction):
     q, k, v = (x.clone().requires_grad_() for x in (q, k, v))
-    out = student.attention(q, k, v, mask)
+    out = student.attention(q, k, v) if mask is None else student.attention(q, k, v, mask)
     (out * direction).sum().backward()
     return {"q": q.grad, "k": k.grad, "v": v.grad}
 
@@ -161,7 +168,7 @@ def test_attention_is_the_formula(student, device):
     for sizes in (
         {"T": 3, "S": 5, "d": 4, "d_v": 6},
         {"T": 4, "S": 2, "d": 3, "d_v": 1},
-        {"T": 4, "S": 4, "d": 4, "d_v": 4},
+        {"T": 9, "S": 9, "d": 4, "d_v": 4},
         {"T": 1, "S": 1, "d": 1, "d_v": 2},
     ):
         q, k, v = _qkv(**sizes)
@@ -181,16 +188,17 @@ def test_attention_is_the_formula(student, device):
 def test_scores_are_scaled_by_one_over_the_root_of_d(student):
     """The scale is 1 / sqrt(d), d the last size of q: it keeps the scores' spread about 1 however wide a head is.
 
-    Two places with v = (1, 0) and (0, 1) hand their weights over as they are; ln(w0 / w1) is scale * (s0 - s1).
+    Two places with v = (1, 0, ...) and (0, 1, ...) hand their weights over as they are; ln(w0 / w1) is
+    scale * (s0 - s1).
     """
     for d in (2, 5, 16, 64):
-        lead, T = (2, 3), 4
+        lead, T, d_v = (2, 3), 7, 11  # sizes whose roots are nobody else's
         q = torch.randn(*lead, T, d, dtype=torch.float64)
         k = torch.randn(*lead, 2, d, dtype=torch.float64) / d
-        v = torch.eye(2, dtype=torch.float64).expand(*lead, 2, 2).contiguous()
-        did = f"attention with q of shape {(*lead, T, d)} and places v = (1, 0) and (0, 1); the scale found:"
+        v = torch.eye(2, d_v, dtype=torch.float64).expand(*lead, 2, d_v).contiguous()
+        did = f"attention with q of shape {(*lead, T, d)} and 2 places, v (1, 0, ...) and (0, 1, ...); the scale found:"
         look = "scores / math.sqrt(q.shape[-1]): the head's own width, not C, n_head, T or S; once, not twice."
-        weights = expect_tensor(attended(student, q, k, v), (*lead, T, 2), did=did, look=look).double()
+        weights = expect_tensor(attended(student, q, k, v), (*lead, T, d_v), did=did, look=look).double()
         scores = q @ k.transpose(-2, -1)
         apart = (scores[..., 0] - scores[..., 1]).flatten()
         logs = weights.clamp(min=1e-300).log()
@@ -212,7 +220,8 @@ def _scale_named(scale, d):
     known |= {
         f"1 / sqrt(sqrt({d}))": d**-0.25,
         "1 / sqrt(3), the second axis": 3**-0.5,
-        "1 / sqrt(4), the rows of q": 0.5,
+        "1 / sqrt(7), the rows of q": 7**-0.5,
+        "1 / sqrt(11), the width of v": 11**-0.5,
     }
     known |= {f"1 / sqrt(3 * {d}), all channels": (3 * d) ** -0.5}
     names = [name for name, value in known.items() if abs(scale - value) < 1e-6 * value]
@@ -249,11 +258,12 @@ def test_any_axes_in_front(student, data):
 
 
 MASK_SHAPES = st.sampled_from(
-    ["(T, S)", "(1, S)", "(S,)", "(B, 1, T, S)", "(B, H, T, S)", "(B, 1, 1, S)", "(1, H, T, S)"]
+    ["(T, S)", "(1, S)", "(S,)", "(B, 1, T, S)", "(B, H, T, S)", "(B, 1, 1, S)", "(1, H, T, S)", "(H, T, S)"]
 )
 
 
 @points(2, step=13, hint="What must a forbidden place's score be before the softmax?")
+@example(B=2, H=2, T=3, S=4, mask_shape="(H, T, S)")
 @example(B=2, H=3, T=4, S=5, mask_shape="(B, H, T, S)")
 @given(B=st.integers(1, 3), H=st.integers(1, 3), T=st.integers(1, 4), S=st.integers(2, 5), mask_shape=MASK_SHAPES)
 def test_the_mask_says_who_may_attend(student, B, H, T, S, mask_shape):
@@ -272,7 +282,11 @@ def test_the_mask_says_who_may_attend(student, B, H, T, S, mask_shape):
     }
     if bool(mask.all()):
         slips = {}
-    _matches(attended(student, q, k, v, mask), reference(q, k, v, mask), did=did, look=look, slips=slips)
+    wanted = reference(q, k, v, mask)
+    _matches(attended(student, q, k, v, mask), wanted, did=did, look=look, slips=slips)
+    did += " The same call once more, with the same tensors."
+    look = "what the first call left changed in q, k, v or the mask: ~mask makes a new tensor, mask.logical_not_() not."
+    _matches(attended_twice(student, q, k, v, mask), wanted, did=did, look=look)
 
 
 def _softmaxed(q, k, v, change):
@@ -299,6 +313,7 @@ def test_a_row_that_may_attend_nowhere_gives_zeros(student):
         one_head[1, 0, 2] = False
         nothing = torch.zeros(2, 1, 1, 3, dtype=torch.bool)
         kinds = {"rows 1 and 3 of 4": mask, "every row": nothing, "row 2 of one text's first head": one_head}
+        kinds["rows 1 and 3 of 4, said in one column,"] = mask.any(-1, keepdim=True)
         for name, given_mask in kinds.items():
             did = f"attention in {str(dtype)[6:]} with a mask that lets {name} attend nowhere."
             look = "-inf everywhere in a row makes 0 / 0; a finite fill makes an even mix. Multiply the weights by the "
@@ -318,25 +333,26 @@ def _even_where_nothing(q, k, v, mask):
 @points(1, step=13, hint="What does NaN times 0 give, on the way back?")
 def test_gradients_are_right_and_never_nan(student):
     """Gradients of q, k and v are those of the formula; a row that may attend nowhere sends back zeros, not NaN."""
-    q, k, v = _qkv(2, T=4, S=3)
-    mask = torch.tensor([[1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 0, 1]], dtype=torch.bool)
-    direction = torch.randn(2, 4, 6, dtype=torch.float64)
-    found = attention_gradients(student, q, k, v, mask, direction)
-    leaves = [x.clone().requires_grad_() for x in (q, k, v)]
-    wanted = torch.autograd.grad((reference(*leaves, mask) * direction).sum(), leaves)
-    did = "backward through attention with a mask (xx. / ... / .xx / x.x), 4 rows and 3 places; the gradient of"
+    masked = torch.tensor([[1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 0, 1]], dtype=torch.bool)
     look = "fill with a finite number before the softmax; no .detach(), .item() or numpy on the way."
-    for name, right in zip("qkv", wanted, strict=True):
-        got = expect_tensor(_field(found, name), tuple(right.shape), did=f"{did} {name}:", look=look)
-        expect_close(got, right, did=f"{did} {name}:", look=look, **EXACT)
+    for mask, said in ((masked, "with a mask (xx. / ... / .xx / x.x)"), (None, "without a mask")):
+        q, k, v = _qkv(2, T=4, S=3)
+        direction = torch.randn(2, 4, 6, dtype=torch.float64)
+        found = attention_gradients(student, q, k, v, mask, direction)
+        leaves = [x.clone().requires_grad_() for x in (q, k, v)]
+        wanted = torch.autograd.grad((reference(*leaves, mask) * direction).sum(), leaves)
+        did = f"backward through attention {said}, 4 rows and 3 places; the gradient of"
+        for name, right in zip("qkv", wanted, strict=True):
+            got = expect_tensor(_field(found, name), tuple(right.shape), did=f"{did} {name}:", look=look)
+            expect_close(got, right, did=f"{did} {name}:", look=look, **EXACT)
 
 
 @points(1.5, step=13, hint="How large may a number be before its exp does not fit?")
 def test_large_scores_stay_finite(student):
-    """Scores of some ten thousand, with and without a mask: exp must not overflow, and hidden stays hidden.
+    """Scores of some hundred thousand, with and without a mask: exp must not overflow, and hidden stays hidden.
 
-    In the masked half the scores that a row may see are about -30,000, those that it may not see about +30,000: a fill
-    of -10,000 is higher than what is allowed.
+    In the masked half the scores that a row may see are about -30,000 (then -300,000), those that it may not see as
+    far above 0: a fill of -10,000 is higher than what is allowed.
     """
     look = (
         "torch.softmax subtracts each row's maximum first; a mask comes before it, filling with torch.finfo(dtype).min "
@@ -345,17 +361,18 @@ def test_large_scores_stay_finite(student):
     for dtype in (torch.float64, torch.float32):
         # 16 channels, whole numbers, scale 1/4: exact in float32 too, in whatever order it is worked out
         q, v = torch.randint(2, (2, 3, 16)).to(dtype) * 2 - 1, torch.randn(2, 4, 6, dtype=dtype)
-        k = torch.randint(-40_000, 40_001, (2, 4, 16)).to(dtype)
-        did = f"attention in {str(dtype)[6:]} with scores of some ten thousand."
+        k = torch.randint(-60_000, 60_001, (2, 4, 16)).to(dtype)
+        did = f"attention in {str(dtype)[6:]} with scores of some hundred thousand."
         wanted = reference(q.double(), k.double(), v.double())
         tolerance = {"rtol": 1e-3, "atol": 1e-3}
         _matches(attended(student, q, k, v), wanted, did=did, look=look, tolerance=tolerance)
         q = torch.ones(2, 3, 16, dtype=dtype)
-        k = torch.tensor([-7500, 7500, -7499.875, 7500], dtype=dtype)[:, None].expand(2, 4, 16)
         mask = torch.tensor([True, False, True, False])
-        did += " Allowed scores are about -30,000, forbidden ones +30,000."
-        wanted = reference(q.double(), k.double(), v.double(), mask)
-        _matches(attended(student, q, k, v, mask), wanted, did=did, look=look, tolerance=tolerance)
+        for size, said in ((7_500, "30,000"), (75_000, "300,000")):
+            k = torch.tensor([-size, size, 0.125 - size, size], dtype=dtype)[:, None].expand(2, 4, 16)
+            did = f"attention in {str(dtype)[6:]}. Allowed scores are about -{said}, forbidden ones +{said}."
+            wanted = reference(q.double(), k.double(), v.double(), mask)
+            _matches(attended(student, q, k, v, mask), wanted, did=did, look=look, tolerance=tolerance)
 
 
 @points(0.5, step=13, hint="Which of your lines makes a tensor, and of which type?")
@@ -478,7 +495,11 @@ def _layout_slips(x, weights, n_head):
 @points(1.5, step=13, hint="May position t attend to itself?")
 def test_causal_attends_to_the_past_and_itself(student, device):
     """causal=True, the default: position t attends to 0..t, itself included, and to nothing later."""
-    B, T, C, n_head = 2, 5, 6, 3
+    for B, T, C, n_head in ((2, 5, 6, 3), (1, 9, 4, 1)):
+        _causal_in_one_size(student, device, B, T, C, n_head)
+
+
+def _causal_in_one_size(student, device, B, T, C, n_head):
     x, weights = torch.randn(B, T, C, dtype=torch.float64), _weights(C)
     wanted = reference_heads(x, **weights, n_head=n_head, causal=True)
     look = "torch.ones(T, T, dtype=torch.bool).tril(): row t is True up to and including column t."

@@ -20,6 +20,7 @@ from lab.toys.source import MarkovSource
 pytestmark = weights_are_free
 
 STILL = 2e-6  # a change below this share of the largest logit is rounding; a right model's is exactly 0 as a rule
+DEFAULTS = {"vocab_size": 50_257, "block_size": 256, "n_layer": 6, "n_head": 6, "n_embd": 192, "dropout": 0.1}
 MOVED = 1e-5  # a change above this share is an influence
 
 
@@ -44,9 +45,15 @@ def logits_for(student, config, seed, ids, device="cpu"):
 
 
 @probe
+def logits_by_length(student, config, seed, ids, lengths):
+    model = shaken(student, config, seed)
+    return {str(k): model(ids[:, :k])[0] for k in lengths}
+
+
+@probe
 def answer(student, config, seed, ids, labels=None, device="cpu"):
     model = shaken(student, config, seed, device)
-    given_ids, given_labels = ids.to(device), None if labels is None else labels.to(device)
+    given_ids, given_labels = ids.clone().to(device), None if labels is None else labels.clone().to(device)
     out = model(given_ids) if labels is None else model(given_ids, labels=given_labels)
     logits, loss = out if isinstance(out, tuple) and len(out) == 2 else (out, "not a pair (logits, loss)")
     kept = bool((given_ids.cpu() == ids).all()) and (labels is None or bool((given_labels.cpu() == labels).all()))
@@ -58,6 +65,13 @@ def answer(student, config, seed, ids, labels=None, device="cpu"):
 def keeps_config(student, config):
     made = student.TinyGPTConfig(**config)
     return student.TinyGPT(made).config == made
+
+
+@probe
+def config_facts(student):
+    made, defaults = student.TinyGPTConfig(), ("vocab_size", "block_size", "n_layer", "n_head", "n_embd", "dropout")
+    error = calls.raised(lambda: setattr(student.TinyGPTConfig(), "n_layer", 7))
+    return {"defaults": {name: getattr(made, name, None) for name in defaults}, "frozen": error["type"] is not None}
 
 
 @probe
@@ -216,6 +230,36 @@ def ran(student, config, seed, ids, look, device="cpu"):
     return expect_tensor(got, (B, T, V), did=f"ran {B} texts of {T} tokens, vocab_size={V}", look=look)
 
 
+def ran_steadily(student, config, seed, ids, look):
+    """The logits; twice, as a text that gets other logits every time says nothing about masks and positions."""
+    first, second = (ran(student, config, seed, ids, look) for _ in range(2))
+    did = f"ran the same {len(ids)} texts of {ids.size(1)} tokens twice in eval mode, with the same weights"
+    look = "what is random in eval mode: dropout that does not follow train() and eval()"
+    expect(share(second, first) < 1e-4, did=did, wanted="the same logits twice", got="different ones", look=look)
+    return first
+
+
+def expect_loss(loss, logits, labels, *, did, look):
+    """The mean over the scored tokens; if it is another, and that of a known slip, say which."""
+    expect_tensor(loss, (), did=did + ": the loss", look="the second value returned")
+    wanted, found = next_token_loss(logits, labels), float(loss)
+    predicted, targets = logits[:, :-1].double(), labels[:, 1:]
+    each = F.cross_entropy(predicted.transpose(1, 2), targets, ignore_index=-100, reduction="none")
+    scored, as_zero = targets != -100, targets.clamp(min=0)
+    slips = {
+        "the sum over the scored tokens, not the mean": each.sum(),
+        "the sum over the scored tokens, divided by all tokens": each.mean(),
+        "the mean of each text's own mean": (each.sum(1) / scored.sum(1)).nanmean(),
+        "the mean if -100 stood for token 0": F.cross_entropy(predicted.transpose(1, 2), as_zero),
+        "the mean in bits, not in nats": wanted / math.log(2),
+    }
+    if not math.isclose(found, wanted, rel_tol=1e-4, abs_tol=1e-5):
+        named = [name for name, value in slips.items() if math.isclose(found, float(value), rel_tol=1e-4)]
+        got = f"{found:.6g}" + (f" ({named[0]})" if named else "")
+        did += "; then recomputed the loss from your logits"
+        expect(False, did=did, wanted=f"{wanted:.6g}", got=got, look=look)
+
+
 def next_token_loss(logits, labels):
     return F.cross_entropy(logits[:, :-1].double().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100).item()
 
@@ -243,7 +287,14 @@ def test_every_position_scores_every_token(student, data):
 
 @points(2, step=1, hint="Which two tables of 50,257 x 192 numbers can be one and the same?")
 def test_the_lessons_model_has_12_million_parameters(student):
-    """With the default sizes there are 12,368,064 parameters; without biases or a position table a few less."""
+    """With the default sizes there are 12,368,064 parameters; without biases or a position table a few less.
+
+    The sizes are those of the lesson, and a configuration does not change once it is made.
+    """
+    facts, did = config_facts(student), "looked at TinyGPTConfig()"
+    defaults, frozen = parts(facts, "defaults", "frozen")
+    expect_equal(defaults, DEFAULTS, did=did + ": its fields", look="the names and defaults of TinyGPTConfig")
+    expect_equal(frozen, True, did=did + ": does it refuse config.n_layer = 7?", look="@dataclass(frozen=True)")
     got, did = counted(student), "counted the trained parameters of TinyGPT(TinyGPTConfig())"
     look = "the width of the MLP (4 * n_embd = 768), the layers, the tables"
     if 21_800_000 < got < 22_300_000:
@@ -290,7 +341,10 @@ def test_no_position_sees_its_future(student, device):
 
 @points(2, step=1, hint="Does every token of the past reach every later position?", timeout=60)
 def test_every_position_sees_its_whole_past(student, device):
-    """Logits at t must depend on each of the tokens 0..t, in every row of a batch, already with one layer."""
+    """Logits at t must depend on each of the tokens 0..t, in every row of a batch, already with one layer.
+
+    So they must in a long text, where the last position depends on the first token.
+    """
     for n_layer in (1, 2):
         T = draw(5, 7)
         config = tiny(n_layer=n_layer, block_size=T + 3 * (n_layer % 2))
@@ -303,6 +357,18 @@ def test_every_position_sees_its_whole_past(student, device):
                 got=drawn(moved[b]),
                 look="the causal mask (does it hide the past?), and how the heads are split and put together again",
             )
+    T, seed, config = draw(100, 120), draw(0, 10**6), tiny(block_size=120)
+    ids = torch.randint(37, (2, T))
+    look = "the causal mask: the whole past is in sight, not only the last few tokens"
+    before = ran(student, config, seed, ids, look, device)
+    for j in (0, draw(1, 30)):
+        changed = ids.clone()
+        changed[:, j] = other_tokens(ids[:, j], 37)
+        after = ran(student, config, seed, changed, look, device)
+        did = f"changed token {j} of texts of {T} tokens and compared the logits of the last position; n_layer=1"
+        for b in range(2):
+            same = share(after[b, -1], before[b, -1]) < STILL
+            expect(not same, did=did, wanted="other logits", got=f"the same logits in row {b}", look=look)
 
 
 @points(1, step=1, hint="What in your model depends on the length T?")
@@ -311,11 +377,18 @@ def test_a_longer_text_changes_nothing_before(student):
     T, seed, config = draw(40, 48), draw(0, 10**6), tiny(n_layer=2, block_size=48)
     ids = torch.randint(37, (2, T))
     look = "the mask and the positions: both count from the start of the text, for any T up to block_size"
-    whole = ran(student, config, seed, ids, look)
+    whole = ran_steadily(student, config, seed, ids, look)
     for k in (1, draw(2, 9), draw(10, T - 1)):
         did = f"ran {T} tokens, then only the first {k} of them"
         part = ran(student, config, seed, ids[:, :k], look)
-        expect_close(part, whole[:, :k], did=did, look=look, rtol=0, atol=1e-4 * whole.abs().max().item())
+        close = {"rtol": 0, "atol": 1e-4 * whole.abs().max().item()}
+        expect_close(part, whole[:, :k], did=did, look=look, **close)
+    lengths = [draw(2, 9), T, draw(10, T - 1)]
+    one_model = logits_by_length(student, config, seed, ids, lengths)
+    look = "what a first call leaves in the model, as a mask of that call's size"
+    for k, got in zip(lengths, parts(one_model, *map(str, lengths)), strict=True):
+        did = f"ran texts of {', '.join(map(str, lengths))} tokens through one model, in this order; the one of {k}"
+        expect_close(got, whole[:, :k], did=did, look=look, **close)
 
 
 @points(1.5, step=1, hint="Which axis is the batch, which one is time?")
@@ -324,7 +397,7 @@ def test_rows_of_a_batch_do_not_meet(student):
     T, seed, config = draw(5, 7), draw(0, 10**6), tiny(n_layer=2)
     look = "axes: attention and positions run along time (axis 1), never along the batch"
     ids = torch.randint(37, (3, T))
-    before = ran(student, config, seed, ids, look)
+    before = ran_steadily(student, config, seed, ids, look)
     still = 1e-4 * before.abs().max().item()
     for b in range(3):
         changed, others = ids.clone(), [r for r in range(3) if r != b]
@@ -380,9 +453,7 @@ def test_the_loss_is_next_token_cross_entropy(student, device):
         look = "the shift by one (once, here), the mean, logits rather than probabilities into cross_entropy"
         logits, loss, trains, kept = parts(got, "logits", "loss", "trains", "inputs kept")
         expect_tensor(logits, (B, T, 37), did=did, look="all T positions stay in the logits returned")
-        expect_tensor(loss, (), did=did + ": the loss", look="the second value returned")
-        wanted, off = next_token_loss(logits, labels), f"{did}; then recomputed the loss from your logits"
-        expect_close(loss, wanted, did=off, look=look)
+        expect_loss(loss, logits, labels, did=did, look=look)
         expect_equal(trains, True, did="loss.requires_grad", look="no detach, item or no_grad in forward")
         expect_equal(kept, True, did=did + ": are both as they were?", look="operations ending in _")
 
@@ -393,12 +464,11 @@ def test_labels_of_minus_100_are_not_scored(student):
     ids, labels = torch.randint(37, (3, 8)), torch.randint(37, (3, 8))
     labels[0, draw(2, 7) :], labels[1], labels[2, 1 : draw(3, 6)] = -100, -100, -100
     got, scored = answer(student, tiny(), draw(0, 10**6), ids, labels), int((labels[:, 1:] != -100).sum())
-    did = f"gave labels of which {scored} of 21 are scored, the others -100; recomputed the loss from your logits"
+    did = f"gave labels of which {scored} of 21 are scored, the others -100"
     logits, loss = parts(got, "logits", "loss")
     expect_tensor(logits, (3, 8, 37), did=did, look="all T positions stay in the logits returned")
-    expect_tensor(loss, (), did=did, look="the second value returned")
     look = "ignore_index=-100, and a mean over the scored tokens of the whole batch"
-    expect_close(loss, next_token_loss(logits, labels), did=did, look=look)
+    expect_loss(loss, logits, labels, did=did, look=look)
 
 
 @points(2, step=1, hint="How large are the numbers that nn.Embedding starts with?")

@@ -14,7 +14,7 @@ from grader.probe import points, probe
 from lab.toys import calls
 from lab.toys.words import word_tokenizer
 
-FILLING = st.sampled_from(["x", "é", "y z"])
+FILLING = st.sampled_from(["x", "é", "y z", "- x", "= \n x"])
 MARGIN = st.sampled_from(["", " ", "\n", "  \n\t ", " " * 60])
 FIRST_ID = 3  # word number i of the toy vocabulary is token 3 + i; 0, 1, 2 are <pad>, <unk>, <eos>
 
@@ -29,8 +29,10 @@ def kept_rows(student, rows, min_chars):
 
 @probe
 def chunks_of(student, texts, words, block_size):
-    found = student.tokenize_and_chunk({"text": list(texts)}, word_tokenizer(words), block_size)
-    return {"names": sorted(found), "rows": [[int(token) for token in row] for row in found["input_ids"]]}
+    examples = {"text": list(texts)}
+    found = student.tokenize_and_chunk(examples, word_tokenizer(words), block_size)
+    kept = examples == {"text": list(texts)}
+    return {"kept": kept, "names": sorted(found), "rows": [[int(token) for token in row] for row in found["input_ids"]]}
 
 
 @probe
@@ -53,6 +55,7 @@ def built(student, columns, words, block_size):
         return {"type": type(dataset).__name__}
     rows = [dataset[i].get("input_ids") for i in range(len(dataset))]
     return {
+        "kept": texts.column_names == list(columns) and texts.format["type"] is None and texts[:] == columns,
         "type": "Dataset",
         "columns": list(dataset.column_names),
         "first": rows[0] if rows and isinstance(rows[0], torch.Tensor) else [type(row).__name__ for row in rows[:1]],
@@ -88,7 +91,7 @@ def epochs_of(student, rows, options, epochs, disturbance):
 
 
 @points(2, step=2, hint="What is left of the text after .strip(), and is the comparison strict?")
-@example(min_chars=None, texts=[(over, "x", " ", "\n") for over in (-50, -1, 0, 1, 40)])
+@example(min_chars=None, texts=[(over, "- x  y", "   ", "\n\n") for over in (-50, -4, -2, -1, 0, 1, 3, 40)])
 @example(min_chars=7, texts=[(over, "x y", "", " " * 9) for over in (2, 1, 0, -1, -7)])
 @given(
     min_chars=st.sampled_from([None, 1, 5, 12]),
@@ -214,6 +217,7 @@ def _check_chunks(student, lengths, block_size):
     did = f"tokenize_and_chunk, block_size={block_size}, on texts of {', '.join(map(str, lengths))} tokens."
     look = "return {'input_ids': ...} with lists of ids in it, and nothing else."
     expect_equal(_field(found, "names"), ["input_ids"], did=did + " The names in the dict:", look=look)
+    expect_equal(_field(found, "kept"), True, did=did + " Are the examples as they were?", look="pop, del, +=, sort().")
     rows = _rows(found, did)
     expect(
         rows == wanted,
@@ -285,6 +289,8 @@ def test_the_dataset_is_one_column_of_tensors(student):
         look = "block_size, and the dataset's format: with_format('torch') makes tensors of the lists."
         expect_tensor(_field(found, "first"), (size,), did=did + " The first row:", look=look, dtype=torch.int64)
         _check_runs(_rows(found, did), tokens, size, did)
+        look = "set_format changes the dataset that it is called on; with_format makes another."
+        expect_equal(_field(found, "kept"), True, did=did + " Is the corpus as it was?", look=look)
 
 
 @points(1, step=2, hint="Is any token of a long text missing, other than at the end of a map batch?")
@@ -302,6 +308,10 @@ def test_no_token_is_lost_but_at_the_tails(student):
         found = built(student, {"text": texts}, words, size)
         did = f"build_dataset, block_size={size}, on {len(texts)} texts, 3 of them too short to keep."
         _check_runs(_rows(found, did), tokens, size, did)
+    size = random.randint(14, 30)
+    texts, words, tokens = _corpus([(size, True)])
+    did = f"build_dataset, block_size={size}, on a text of {size} tokens: one block, and no tail."
+    _check_runs(_rows(built(student, {"text": texts}, words, size), did), tokens, size, did)
 
 
 def _corpus(shapes):
@@ -457,27 +467,29 @@ def test_the_seed_decides_the_order(student):
 def test_epochs_are_shuffled_anew(student):
     """Each epoch has an order of its own, and mixes rows of the whole dataset into new batches.
 
-    60 rows in batches of 12: by chance a batch meets again less than once in 10^10 runs.
+    60 rows in batches of 12: by chance a batch meets again less than once in 10^9 runs.
     """
-    epochs = _batches(student, {"batch_size": 12, "seed": random.randint(0, 10**6)}, 1, n_rows=60)
+    options = {"batch_size": 12, "seed": random.randint(0, 10**6)}
+    epochs = _batches(student, options, 1, n_rows=60, n_epochs=3)
     orders = [[row for batch in epoch for row in batch] for epoch in epochs]
-    did = "two epochs of make_loader(dataset, batch_size=12) on 60 rows: their numbers as they came."
     in_order = list(range(60))
-    expect(
-        in_order not in orders and orders[0] != orders[1],
-        did=did,
-        wanted="an order of its own in each epoch",
-        got=f"{show(orders[0][:12])} ... and {show(orders[1][:12])} ...",
-        look="shuffle is on unless told otherwise; the loader's generator goes on from epoch to epoch.",
-    )
-    again = [batch for batch in epochs[0] if sorted(batch) in [sorted(other) for other in epochs[1]]]
-    expect(
-        not again,
-        did=did,
-        wanted="other rows together in a batch in the second epoch",
-        got=f"{len(again)} batches of the same rows as before, such as {show(again[:1])}",
-        look="shuffle the rows, all of them: not the batches, and not only within a batch.",
-    )
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        did = f"make_loader(dataset, batch_size=12) on 60 rows: the rows as they came in epochs {i + 1} and {j + 1}."
+        expect(
+            in_order not in orders and orders[i] != orders[j],
+            did=did,
+            wanted="an order of its own in each epoch",
+            got=f"{show(orders[i][:12])} ... and {show(orders[j][:12])} ...",
+            look="shuffle is on unless told otherwise; the loader's generator goes on from epoch to epoch.",
+        )
+        again = [batch for batch in epochs[i] if sorted(batch) in [sorted(other) for other in epochs[j]]]
+        expect(
+            not again,
+            did=did,
+            wanted="other rows together in a batch in the later epoch",
+            got=f"{len(again)} batches of the same rows as before, such as {show(again[:1])}",
+            look="shuffle the rows, all of them: not the batches, and not only within a batch.",
+        )
 
 
 def _epochs(evidence, number):
@@ -486,9 +498,10 @@ def _epochs(evidence, number):
     return [epoch if isinstance(epoch, list) else [] for epoch in epochs]
 
 
-def _batches(student, options, disturbance, n_rows=61):
-    """The numbers of the rows in each batch of each of two epochs."""
-    epochs = _epochs(epochs_of(student, [[i, i] for i in range(n_rows)], options, 2, disturbance), 2)
+def _batches(student, options, disturbance, n_rows=61, n_epochs=2):
+    """The numbers of the rows in each batch of each epoch."""
+    rows = [[i, i] for i in range(n_rows)]
+    epochs = _epochs(epochs_of(student, rows, options, n_epochs, disturbance), n_epochs)
     did = f"make_loader(dataset{_written(options)})."
     look = 'batches {"input_ids": (B, T)}.'
     return [
