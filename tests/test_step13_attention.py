@@ -543,7 +543,7 @@ def test_gradients_reach_every_weight(student):
         expect_close(got, right, did=did, look=look, rtol=1e-8, atol=1e-9)
 
 
-@points(1, step=13, hint="What happens to the channels that are left over?")
+@points(1, step=13, hint="What happens to the channels that are left over?", observed=True)
 def test_heads_must_divide_the_channels(student):
     """If C is not a multiple of n_head, split_heads and multi_head_attention raise ValueError naming both numbers."""
     for C, n_head in ((10, 4), (7, 2), (3, 5)):

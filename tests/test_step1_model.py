@@ -289,7 +289,7 @@ def test_every_position_scores_every_token(student, data):
     expect_equal(kept, True, did=did + ": is input_ids as it was?", look="operations ending in _")
 
 
-@points(2, step=1, hint="Which two tables of 50,257 x 192 numbers can be one and the same?")
+@points(2, step=1, hint="Which two tables of 50,257 x 192 numbers can be one and the same?", observed=True)
 def test_the_lessons_model_has_12_million_parameters(student):
     """With the default sizes there are 12,368,064 parameters; without biases or a position table a few less.
 
@@ -309,7 +309,7 @@ def test_the_lessons_model_has_12_million_parameters(student):
     expect_equal(kept, True, did="compared model.config with the config given", look="self.config = config")
 
 
-@points(1, step=1, hint="Where does PyTorch look for the parameters of a module?")
+@points(1, step=1, hint="Where does PyTorch look for the parameters of a module?", observed=True)
 def test_sizes_follow_the_configuration(student):
     """Every layer brings weights of its own, all alike in number; every token and channel its share of the tables."""
     one, two, three = (counted(student, **tiny(n_layer=n)) for n in (1, 2, 3))
@@ -545,7 +545,7 @@ def test_the_last_block_is_normalised(student):
     expect(ratio < 10, did=did, wanted=wanted, got=f"{ratio:.0f} times as wide", look=look)
 
 
-@points(1, step=1, hint="Is every parameter on the way from the input to the loss?")
+@points(1, step=1, hint="Is every parameter on the way from the input to the loss?", observed=True)
 def test_every_parameter_learns(student):
     """Every trained parameter gets a gradient, and a true one: the slope that the loss is seen to have."""
     got = slopes(student, tiny(n_layer=2), draw(0, 10**6), torch.randint(37, (4, 16)))
@@ -597,7 +597,7 @@ def test_a_saved_model_comes_back(student):
 # -- Assert: errors, and the whole of it
 
 
-@points(0.5, step=1, hint="How many positions does the table of positions have?")
+@points(0.5, step=1, hint="How many positions does the table of positions have?", observed=True)
 def test_too_long_a_text_is_refused(student):
     """More than block_size tokens raise a ValueError with both numbers, rather than an index error from deep inside."""
     block = draw(5, 9)
@@ -606,7 +606,7 @@ def test_too_long_a_text_is_refused(student):
     expect_raises(got, did=f"ran {T} tokens, block_size={block}", look="the start of forward", mentions=[T, block])
 
 
-@points(0.5, step=1, hint="Can 6 heads share 64 channels?")
+@points(0.5, step=1, hint="Can 6 heads share 64 channels?", observed=True)
 def test_heads_that_do_not_divide_the_channels_are_refused(student):
     """n_embd must be a multiple of n_head: a ValueError with both numbers when the model (or its config) is built."""
     n_head = draw(3, 7)

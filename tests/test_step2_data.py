@@ -370,7 +370,7 @@ def _check_runs(rows, tokens, size, did):
 # -- errors
 
 
-@points(1, step=2, hint="What should block_size=0 do, before any work is done?")
+@points(1, step=2, hint="What should block_size=0 do, before any work is done?", observed=True)
 def test_a_block_has_at_least_one_token(student):
     """`block_size < 1` raises ValueError in both functions, at once and for any texts."""
     words = [f"w{i}" for i in range(90)]
@@ -383,7 +383,7 @@ def test_a_block_has_at_least_one_token(student):
         expect_raises(found, did=f"build_dataset(texts, tokenizer, block_size={size})", look=look)
 
 
-@points(1, step=2, hint="What would a training loop make of a dataset without rows?")
+@points(1, step=2, hint="What would a training loop make of a dataset without rows?", observed=True)
 def test_a_corpus_without_a_full_block_says_so(student):
     """Where no full block comes out, `build_dataset` raises ValueError saying how many tokens passed the filter."""
     look = "raise ValueError if the dataset is empty, with the number of tokens left after filtering in the message."

@@ -302,7 +302,7 @@ def test_epochs_go_through_the_loader_anew(student):
 # -- how the model is called
 
 
-@points(1.5, step=3, hint="Who used the model before you, and what did they leave it in?")
+@points(1.5, step=3, hint="Who used the model before you, and what did they leave it in?", observed=True)
 def test_the_model_is_in_train_mode_and_labels_are_the_inputs(student):
     """At every step the model and all its parts are in train mode, and labels equal input_ids: the model shifts."""
     weights, epochs = _weights(), [_batches(3), _batches(3)]
@@ -318,7 +318,7 @@ def test_the_model_is_in_train_mode_and_labels_are_the_inputs(student):
     expect_equal(labels, [True] * 6, did=did + " Were the labels equal to input_ids, step by step?", look=look)
 
 
-@points(1, step=3, hint="Which tensors must be moved, and how do you move a whole model?")
+@points(1, step=3, hint="Which tensors must be moved, and how do you move a whole model?", observed=True)
 def test_model_and_batches_are_on_the_device(student):
     """The model and every batch are moved to `device`, given as a string or as a torch.device."""
     for as_object in (False, True):
@@ -365,7 +365,7 @@ def test_on_step_follows_every_update(student):
         expect(close, did=did, wanted=wish, got=got, look="call on_step after optimizer.step().")
 
 
-@points(1, step=3, hint="What does a tensor called loss hold on to?")
+@points(1, step=3, hint="What does a tensor called loss hold on to?", observed=True)
 def test_losses_are_floats_and_graphs_are_let_go(student):
     """The returned list holds Python floats; no step's graph stays in memory after the next few steps."""
     weights, epochs = _weights(), [_batches(14)]
@@ -388,7 +388,7 @@ def test_losses_are_floats_and_graphs_are_let_go(student):
     )
 
 
-@points(1, step=3, hint="What do you print when nobody asked?")
+@points(1, step=3, hint="What do you print when nobody asked?", observed=True)
 def test_log_every_0_is_silent(student):
     """log_every=0 prints nothing at all, on neither stream."""
     weights, epochs = _weights(), [_batches(60, rows=2, length=4) for _ in range(2)]
@@ -439,7 +439,7 @@ def _find_means(text, means, every, did):
     expect(not printed_all, did=did, wanted=wanted, got="the mean of every single step", look=look)
 
 
-@points(1, step=3, hint="What do you return if the loop never ran?")
+@points(1, step=3, hint="What do you return if the loop never ran?", observed=True)
 def test_an_empty_loader_is_refused(student):
     """A loader that gives no batch raises ValueError: training on nothing is never meant."""
     for used_up in (False, True):

@@ -319,7 +319,7 @@ def test_a_generator_makes_it_repeatable(student):
 # -- housekeeping
 
 
-@points(2, step=4, hint="In which mode was the model when you got it?")
+@points(2, step=4, hint="In which mode was the model when you got it?", observed=True)
 def test_no_gradients_no_dropout_and_the_mode_restored(student):
     """While it writes, dropout is off and no gradients are tracked; afterwards everything is as it was.
 
@@ -383,7 +383,7 @@ def test_the_defaults(student):
     expect_equal(plain, spelt, did=did + " The first text:", look=look)
 
 
-@points(1, step=4, hint="Which arguments make no sense, and does the caller hear of it?")
+@points(1, step=4, hint="Which arguments make no sense, and does the caller hear of it?", observed=True)
 def test_senseless_arguments_are_refused(student):
     """A negative temperature, a negative max_new_tokens and an empty prompt raise ValueError, in `complete` too."""
     words, ids = [f"w{i}" for i in range(6)], _prompt(2, 3, 9)

@@ -225,7 +225,7 @@ def _check(student, weights, rows, options, look):
 # -- the model
 
 
-@points(1, step=5, hint="Which numbers of step 1 does this signature repeat?")
+@points(1, step=5, hint="Which numbers of step 1 does this signature repeat?", observed=True)
 def test_the_default_model_is_that_of_the_lesson(student):
     """With GPT-2's vocabulary and no options: 12,368,064 parameters, the head tied, block size 256, dropout 0.1."""
     found = described(student, {"vocab_size": 50_257})
@@ -241,7 +241,7 @@ def test_the_default_model_is_that_of_the_lesson(student):
     expect_equal(_field(found, "frozen"), [], did=did + " Its parameters that are not trained:", look=look)
 
 
-@points(2, step=5, hint="How many dropouts has a GPT2Config, and what does it call the block size?")
+@points(2, step=5, hint="How many dropouts has a GPT2Config, and what does it call the block size?", observed=True)
 def test_every_option_reaches_the_model(student):
     """Layers, heads, width, block size and all three dropouts are those asked for."""
     n_head = 1 + int(torch.randint(4, ()))
@@ -419,7 +419,7 @@ def test_the_seed_gives_the_order(student):
     expect(orders[2] != orders[0], did=did, wanted=f"another order of rows with seed={first + 1}", got=got, look=look)
 
 
-@points(1, step=5, hint="What do you find in output_dir after a run?", timeout=60)
+@points(1, step=5, hint="What do you find in output_dir after a run?", timeout=60, observed=True)
 def test_nothing_is_saved_or_reported(student):
     """No file in output_dir, no outside service that hears of the run."""
     found = trained(student, WORDS, TINY, _weights(), _rows(14), _options(epochs=1))

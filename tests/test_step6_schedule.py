@@ -283,7 +283,7 @@ def test_the_floor_is_0_unless_given(student):
     _same_rates(rates(student, steps, schedule), steps, schedule, "final_lr=0.0 in the signature.")
 
 
-@points(1.5, step=6, hint="Which four requests make no sense?")
+@points(1.5, step=6, hint="Which four requests make no sense?", observed=True)
 def test_impossible_counts_are_refused(student):
     """A negative count (step, too), or a warm-up longer than the whole, raises ValueError."""
     total = 10 + int(torch.randint(10, ()))
@@ -413,7 +413,12 @@ def test_the_defaults(student):
     _same_training(found, weights, [batches, batches], options, did, f"the defaults: epochs=2, {_told(options)}.")
 
 
-@points(0.5, step=6, hint="What would your schedule be if there is nothing to train on, or not for long enough?")
+@points(
+    0.5,
+    step=6,
+    hint="What would your schedule be if there is nothing to train on, or not for long enough?",
+    observed=True,
+)
 def test_an_empty_loader_and_a_warm_up_too_long_are_refused(student):
     """A loader without batches, and a warm-up below 0 or longer than all the updates, raise ValueError.
 

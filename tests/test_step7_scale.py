@@ -205,7 +205,7 @@ def test_results_are_in_the_order_of_size(student):
     expect_equal(_field(found, "tuples"), True, did=did, look="(parameters, loss), a tuple.")
 
 
-@points(1.5, step=7, hint="How often is a model of each size built, and which one is fitted?")
+@points(1.5, step=7, hint="How often is a model of each size built, and which one is fitted?", observed=True)
 def test_each_config_is_built_and_fitted_once(student):
     """Training is what costs: one build and one fit for each config, and fit is given the model that was built."""
     widths = (torch.randperm(9)[:4] + 2).tolist()
@@ -288,7 +288,7 @@ def test_noisy_points_get_the_least_squares_line(student):
         expect_close(_field(found, "a"), math.exp(height), did=did + " a:", look=look, rtol=1e-3, atol=1e-6)
 
 
-@points(1, step=7, hint="Does a line through one point have a slope?")
+@points(1, step=7, hint="Does a line through one point have a slope?", observed=True)
 def test_too_few_sizes_are_refused(student):
     """Fewer than two different sizes raise ValueError: no points, one, or many of the same size."""
     size = _draw(100, 10_000)
@@ -298,7 +298,7 @@ def test_too_few_sizes_are_refused(student):
         expect_raises(error_of_fit(student, parameters, losses), did=did, look=look)
 
 
-@points(1, step=7, hint="Which numbers have no logarithm?")
+@points(1, step=7, hint="Which numbers have no logarithm?", observed=True)
 def test_what_is_not_positive_is_refused(student):
     """A size or a loss of 0 or less raises ValueError, wherever it stands."""
     look = "look at every number, in both lists, before taking a logarithm."

@@ -235,7 +235,7 @@ def test_the_first_label_of_a_row_never_counts(student):
     _check(_field(found, "loss"), _field(found, "perplexity"), table, batches, did, look)
 
 
-@points(1, step=8, hint="Which labels does the model get if the batch has some, and which if not?")
+@points(1, step=8, hint="Which labels does the model get if the batch has some, and which if not?", observed=True)
 def test_the_batchs_own_labels_are_used(student):
     """If there are "labels", they go to the model, even where they are other tokens; else input_ids do.
 
@@ -275,7 +275,7 @@ def test_a_batch_with_nothing_to_score_is_left_out(student):
         _check(_field(found, "loss"), _field(found, "perplexity"), table, batches, did, look)
 
 
-@points(1, step=8, hint="What do you divide by if nothing was scored?")
+@points(1, step=8, hint="What do you divide by if nothing was scored?", observed=True)
 def test_nothing_to_score_is_refused(student):
     """An empty loader, labels that are all -100, or rows of one token raise ValueError; the mode is restored."""
     silent = _batch(2, 4)
@@ -298,7 +298,7 @@ def test_nothing_to_score_is_refused(student):
 # -- what it leaves behind
 
 
-@points(1.5, step=8, hint="Does the model drop anything while it is being measured?")
+@points(1.5, step=8, hint="Does the model drop anything while it is being measured?", observed=True)
 def test_dropout_is_off(student):
     """At every call the model and all its parts are in eval mode, in whichever mode they were given."""
     for train in (True, False):
@@ -314,7 +314,7 @@ def test_dropout_is_off(student):
         _check(_field(found, "loss"), _field(found, "perplexity"), table, batches, did, look)
 
 
-@points(1, step=8, hint="In which mode was the model before, and where do you keep that?")
+@points(1, step=8, hint="In which mode was the model before, and where do you keep that?", observed=True)
 def test_the_mode_is_restored(student):
     """A model that came in train mode is in train mode afterwards, and one in eval mode in eval mode; all its parts."""
     for train in (True, False):
@@ -330,7 +330,7 @@ def test_the_mode_is_restored(student):
         expect_equal(_field(found, "dropout"), [0.5, 0.1], did=did, look=look)
 
 
-@points(1, step=8, hint="Who will call backward on these losses?")
+@points(1, step=8, hint="Who will call backward on these losses?", observed=True)
 def test_no_gradients(student):
     """The model runs without gradients, and its parameters, their .grad and requires_grad stay as they were."""
     found = evaluated(student, _table(), [_batch(2, 5), _batch(2, 5)], "cpu", True)
@@ -351,7 +351,7 @@ def test_no_gradients(student):
         expect_equal(_field(found, "gradients_after"), train, did=did, look=look)
 
 
-@points(1, step=8, hint="What must be on the device before the model can read it?")
+@points(1, step=8, hint="What must be on the device before the model can read it?", observed=True)
 def test_batches_are_moved_to_the_device(student):
     """input_ids and labels are moved to `device`, given as a string or as a torch.device."""
     ids = torch.randint(V, (2, 4))
