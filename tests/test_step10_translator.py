@@ -46,8 +46,10 @@ def translated(student, config, seed, src, src_mask, tgt, tgt_mask, device="cpu"
     put = [x.clone().to(device) for x in (src, src_mask, tgt, tgt_mask)]
     memory = model.encode(put[0], put[1])
     given_memory = memory if filling is None else torch.where(put[1].mT, memory, filling.to(device))
+    read = given_memory.clone()
     log_probs = model.decode(given_memory, put[1], put[2], put[3])
     kept = all(torch.equal(x.cpu(), y) for x, y in zip(put, (src, src_mask, tgt, tgt_mask), strict=True))
+    kept = kept and torch.equal(given_memory, read)
     return {"memory": memory, "log_probs": log_probs, "kept": kept, "device": log_probs.device.type}
 
 
@@ -68,10 +70,13 @@ def stirred(student, config, seed, src, src_mask, tgt, tgt_mask, stir):
 def loss_of(student, config, seed, batch, device="cpu"):
     model = drawn(student, config, seed, device)
     put = {name: x.to(device) if isinstance(x, torch.Tensor) else x for name, x in batch.items()}
-    loss = model(SimpleNamespace(**put))
+    given_batch = SimpleNamespace(**{name: x.clone() if isinstance(x, torch.Tensor) else x for name, x in put.items()})
+    loss = model(given_batch)
     memory = model.encode(put["src"], put["src_mask"])
     log_probs = model.decode(memory, put["src_mask"], put["tgt"], put["tgt_mask"])
-    return {"loss": loss, "log_probs": log_probs, "trains": getattr(loss, "requires_grad", None)}
+    after = [(getattr(given_batch, name, None), x) for name, x in put.items()]
+    kept = all(type(x) is type(y) and (torch.equal(x, y) if isinstance(y, torch.Tensor) else x == y) for x, y in after)
+    return {"loss": loss, "log_probs": log_probs, "trains": getattr(loss, "requires_grad", None), "kept": kept}
 
 
 @probe
@@ -81,9 +86,10 @@ def count(student, config):
 
 
 @probe
-def configured(student, given_fields, names):
-    config = student.TranslatorConfig(**given_fields)
-    return {name: getattr(config, name, "missing") for name in names}
+def configured(student, values, names):
+    config = student.TranslatorConfig(*values)
+    found = {name: getattr(config, name, "missing") for name in names}
+    return {"fields": found, "set": calls.raised(lambda: setattr(config, "n_layer", 5))}
 
 
 @probe
@@ -307,9 +313,17 @@ def test_shapes_for_any_sizes(student, data):
 def test_sizes_follow_the_configuration(student):
     """The defaults; each layer brings the same number of weights, and so does each unit of d_ff, in every layer."""
     names = ("src_vocab", "tgt_vocab", "n_layer", "n_head", "d_model", "d_ff", "dropout", "max_len", "pad", "smoothing")
-    wanted = dict(zip(names, (7, 9, 2, 4, 128, 512, 0.1, 64, 0, 0.1), strict=True))
-    got = configured(student, {"src_vocab": 7, "tgt_vocab": 9}, list(names))
-    expect_equal(got, wanted, did="TranslatorConfig(src_vocab=7, tgt_vocab=9)", look="the fields and their defaults.")
+    for put, values in (
+        ((7, 9), (7, 9, 2, 4, 128, 512, 0.1, 64, 0, 0.1)),
+        ((7, 9, 3, 2, 16, 48, 0.2, 32, 1, 0.3), (7, 9, 3, 2, 16, 48, 0.2, 32, 1, 0.3)),
+    ):
+        found = configured(student, list(put), list(names))
+        did, wanted = f"TranslatorConfig({', '.join(map(str, put))})", dict(zip(names, values, strict=True))
+        got, setting = parts(found, "fields", "set")
+        expect_equal(got, wanted, did=did, look="the fields, in the stub's order, and their defaults.")
+        refused = parts(setting, "type")[0] is not None
+        did += ", then set its n_layer to 5"
+        expect(refused, did=did, wanted="an error", got="no error at all", look="@dataclass(frozen=True).")
     for name, sizes, look in (
         ("n_layer", (1, 2, 3), "fresh layers, n_layer in the encoder and in the decoder, all in an nn.ModuleList."),
         ("d_ff", (40, 80, 120), "the feed-forward part: from d_model to d_ff and back."),
@@ -351,6 +365,7 @@ def test_log_probabilities(student, device):
     """decode gives log-probabilities: over the V words of a position they sum to one, and the source changes them."""
     config = tiny(n_layer=2)
     case = pair(config, [5, 7], [4, 6])
+    case[0][0, 5:] = draw(1, 22)  # under the mask anything may stand
     found = translated(student, config, draw(0, 10**6), *case, device)
     log_probs, kept, place = parts(found, "log_probs", "kept", "device")
     did = "decode with V=19."
@@ -359,7 +374,7 @@ def test_log_probabilities(student, device):
     real = torch.tensor([[True] * 4 + [False] * 2, [True] * 6])
     did += " The sum of exp(log-probability) over the words, at each position:"
     expect_close(log_probs.exp().sum(-1)[real], torch.ones(10), did=did, look=look, atol=1e-4)
-    did = "encode and decode: are the tensors that they were given as they were?"
+    did = "encode and decode: are the tensors that they were given, the memory too, as they were?"
     expect_equal(kept, True, did=did, look="operations in place: += and its like, and those whose names end in _.")
     expect_equal(place, device, did="the log-probabilities are on:", look="tensors made in the model: which device?")
 
@@ -503,22 +518,23 @@ def test_rows_of_a_batch_do_not_meet(student):
 
 @points(1, step=10, hint="How does the model tell 'dog bites man' from 'man bites dog'?")
 def test_the_order_of_words_matters(student):
-    """Swapping two words of the source, or two earlier words of the target, moves the last log-probabilities."""
+    """Swapping two words of the source, or two earlier words of the target, moves the log-probabilities after them."""
     config = tiny()
-    case = pair(config, [5, 5], [5, 5])
-    for side, V in ((0, 23), (2, 19)):
-        case[side] = torch.stack([1 + torch.randperm(V - 1)[:5] for _ in range(2)])
-    look = "positions: added to the embeddings on both sides, one for each place along time."
-    seeds = seeds_drawn()
-    before = [ran(student, config, seed, case, look)[1] for seed in seeds]
-    for side, name in ((0, "source"), (2, "target")):
-        for i in range(3):
+    look = "positions: added to the embeddings on both sides, one for each place along time, up to max_len."
+    for T, places in ((5, (0, 1, 2)), (config["max_len"], (draw(8, 10), 13))):
+        case = pair(config, [T, T], [T, T])
+        for side, V in ((0, 23), (2, 19)):
+            case[side] = torch.stack([1 + torch.randperm(V - 1)[:T] for _ in range(2)])
+        seeds = seeds_drawn()
+        before = [ran(student, config, seed, case, look)[1] for seed in seeds]
+        for side, name, i in [(side, name, i) for side, name in ((0, "source"), (2, "target")) for i in places]:
             swapped = list(case)
             swapped[side] = case[side].clone()
             swapped[side][:, [i, i + 1]] = case[side][:, [i + 1, i]]
             after = [ran(student, config, seed, swapped, look)[1] for seed in seeds]
-            moved = max(share(x, y)[:, -1].min().item() for x, y in zip(after, before, strict=True))
-            did = f"swapped {name} tokens {i} and {i + 1} of 5, and compared the last position; n_layer=1."
+            later = [share(x, y)[:, i + 2 :].amax(-1) for x, y in zip(after, before, strict=True)]
+            moved = max(x.min().item() for x in later)
+            did = f"swapped {name} tokens {i} and {i + 1} of {T}, and compared the positions after them; n_layer=1."
             expect(moved > MOVED, did=did, wanted="other log-probabilities", got="the same", look=look)
 
 
@@ -528,11 +544,11 @@ def test_too_long_a_sentence_is_refused(student):
     max_len = draw(4, 8)
     config = tiny(max_len=max_len)
     ran(student, config, 0, pair(config, [max_len], [max_len]), "max_len tokens are allowed.")
-    T = max_len + draw(1, 3)
-    for part in ("encode", "decode"):
-        found = refused(student, config, *pair(config, [T], [T]), part)
-        did = f"{part} with a {'source' if part == 'encode' else 'target'} of {T} tokens, max_len={max_len}"
-        expect_raises(found, did=did, look="compare the length with max_len first: in encode and in decode.")
+    for T in (max_len + 1, max_len + draw(2, 3)):
+        for part in ("encode", "decode"):
+            found = refused(student, config, *pair(config, [T], [T]), part)
+            did = f"{part} with a {'source' if part == 'encode' else 'target'} of {T} tokens, max_len={max_len}"
+            expect_raises(found, did=did, look="compare the length with max_len first: in encode and in decode.")
 
 
 # -- Assert: the loss, and learning
@@ -551,7 +567,7 @@ def test_the_loss_is_label_smoothed(student, device):
         config = tiny(smoothing=smoothing, pad=pad)
         batch = batch_of(config, [5, 3, 6], [draw(2, 3), 6, 4], pad)
         found = loss_of(student, config, draw(0, 10**6), batch, device)
-        loss, log_probs, trains = parts(found, "loss", "log_probs", "trains")
+        loss, log_probs, trains, kept = parts(found, "loss", "log_probs", "trains", "kept")
         did = f"model(batch), smoothing={smoothing}, pad={pad}, {batch['n_tokens']} targets that are not padding."
         log_probs = expect_tensor(log_probs, (3, 6, 19), did=did, look=look)
         loss = expect_tensor(loss, (), did=did + " The loss:", look="forward returns one number, as a tensor.")
@@ -559,6 +575,7 @@ def test_the_loss_is_label_smoothed(student, device):
         did += " The loss that forward returns; expected is what your own encode and decode lead to:"
         expect_close(loss, wanted, did=did, look=look)
         expect_equal(trains, True, did="loss.requires_grad", look="no detach, item or no_grad in forward.")
+        expect_equal(kept, True, did="model(batch): is the batch as it was?", look="forward only reads its batch.")
 
 
 def smoothed_loss(log_probs, targets, pad, smoothing):

@@ -28,9 +28,10 @@ def loss_of(student, vocab_size, options, log_probs, targets, device="cpu"):
 
 
 @probe
-def losses_in_turn(student, vocab_size, options, log_probs, targets):
-    criterion = student.LabelSmoothing(vocab_size, **options)
-    return [criterion(said, wanted) for said, wanted in zip(log_probs, targets, strict=True)]
+def losses_in_turn(student, values, log_probs, targets):
+    """LabelSmoothing(*values), in train mode for every second batch and in eval mode for the others."""
+    criterion = student.LabelSmoothing(*values)
+    return [criterion.train(i % 2 == 0)(*batch) for i, batch in enumerate(zip(log_probs, targets, strict=True))]
 
 
 @probe
@@ -255,20 +256,24 @@ def test_a_vocabulary_too_small_is_refused(student):
 
 @points(0.5, step=11, hint="What does the module remember from one batch to the next?")
 def test_defaults_and_one_batch_after_another(student):
-    """pad is 0 and smoothing 0.1 by default; a batch's loss does not depend on the one before; -10000 is no trouble."""
-    sizes = (5, 2, 7)
-    cases = [_case(rows, 8, 0) for rows in sizes]
-    for log_probs, _ in cases:
-        log_probs[:, 0] = -1e4  # a model that is quite sure not to say padding
-    found = losses_in_turn(student, 8, {}, [x.float() for x, _ in cases], [y for _, y in cases])
-    found = found if isinstance(found, list) and len(found) == 3 else [None] * 3
-    for i, (log_probs, targets) in enumerate(cases):
-        wanted, _ = _definition(log_probs, targets, 0, 0.1)
-        did = f"LabelSmoothing(8), used for batches of {sizes} rows in turn; batch {i}. In every row padding has "
-        did += "the log-probability -10000. The loss:"
-        loss = expect_tensor(found[i], (), did=did, look=LOOK)
-        look = (
-            "the defaults, pad=0 and smoothing=0.1; padding's log-probability, which counts for nothing; and what you "
-        )
-        look += "keep from one batch to the next."
-        expect_close(loss, wanted, did=did, look=look)
+    """pad is 0 and smoothing 0.1 by default; a batch's loss does not depend on the one before; -10000 is no trouble.
+
+    Nor does it depend on the mode: in train() and in eval() a loss is the same.
+    """
+    sizes = (5, 2, 5, 5)  # one size again: what is kept for a size shows
+    for values, pad, smoothing in (([8], 0, 0.1), ([8, 3, 0.3], 3, 0.3)):
+        cases = [_case(rows, 8, pad) for rows in sizes]
+        for log_probs, targets in cases:
+            log_probs[:, pad] = -1e4  # a model that is quite sure not to say padding
+            targets[0] = (pad + 1) % 8
+        found = losses_in_turn(student, values, [x.float() for x, _ in cases], [y for _, y in cases])
+        found = found if isinstance(found, list) and len(found) == len(sizes) else [None] * len(sizes)
+        for i, (log_probs, targets) in enumerate(cases):
+            wanted, _ = _definition(log_probs, targets, pad, smoothing)
+            did = f"LabelSmoothing({', '.join(map(str, values))}), used for batches of {sizes} rows in turn, those in "
+            did += f"train and in eval mode by turns; batch {i}. In every row padding has the log-probability -10000. "
+            did += "The loss:"
+            loss = expect_tensor(found[i], (), did=did, look=LOOK)
+            look = "the order of the arguments: vocab_size, pad, smoothing; the defaults, pad=0 and smoothing=0.1; "
+            look += "padding's log-probability, which counts for nothing; and what you keep from one batch to the next."
+            expect_close(loss, wanted, did=did, look=look)

@@ -18,25 +18,26 @@ NONE, BOS, EOS = 0, 1, 2  # ids, where a test does not draw others
 
 
 @probe
-def greedy(student, world, src, src_mask, options, device="cpu", training=False):
+def greedy(student, world, src, src_mask, options, device="cpu", training=False, gradients=True):
     """world: the table and the factor of a toy. The output, and what every call of the toy was given."""
     model = translation.PrefixTranslator(*world).to(device).train(training)
     given_src, given_mask = src.clone().to(device), src_mask.clone().to(device)
-    with torch.enable_grad():  # puts back what it found, whatever happens inside
+    with torch.set_grad_enabled(gradients):  # puts back what it found, whatever happens inside
         output = student.greedy_decode(model, given_src, given_mask, **options)
         after = torch.is_grad_enabled()
     kept = torch.equal(given_src.cpu(), src) and torch.equal(given_mask.cpu(), src_mask)
     found = {"output": output, "calls": model.calls, "training": model.training, "gradients_after": after}
-    return found | {"kept": kept, "device": output.device.type, "tracked": output.requires_grad}
+    place, tracked = getattr(output, "device", None), getattr(output, "requires_grad", None)
+    return found | {"kept": kept, "device": getattr(place, "type", None), "tracked": tracked}
 
 
 @probe
-def beam(student, world, src, src_mask, options, device="cpu", training=False):
+def beam(student, world, src, src_mask, options, device="cpu", training=False, gradients=True):
     """world: the table, and the factor if the toy is to look at every word so far."""
     toy = translation.PrefixTranslator if len(world) == 2 else translation.LastWordTranslator
     model = toy(*world).to(device).train(training)
     given_src, given_mask = src.clone().to(device), src_mask.clone().to(device)
-    with torch.enable_grad():
+    with torch.set_grad_enabled(gradients):
         output = student.beam_search(model, given_src, given_mask, **options)
         after = torch.is_grad_enabled()
     kept = torch.equal(given_src.cpu(), src) and torch.equal(given_mask.cpu(), src_mask)
@@ -44,13 +45,20 @@ def beam(student, world, src, src_mask, options, device="cpu", training=False):
     return found | {"kept": kept}
 
 
+@probe
+def one_by_one(student, way, world, src, src_mask, options):
+    """Each source by itself, one after another, with the same model: the outputs."""
+    model, decode = translation.PrefixTranslator(*world), getattr(student, way)
+    return [decode(model, src[b : b + 1], src_mask[b : b + 1], **options) for b in range(len(src))]
+
+
 # -- what the tests share: worlds, and what is right in them
 
 
-def draw_world(V, sharpness=1.5, eos_bias=0.0, never=()):
+def draw_world(V, sharpness=1.5, eos_bias=0.0, never=(), eos=EOS):
     """A table of log-probabilities (STATES, V) and a factor."""
     logits = sharpness * torch.randn(translation.STATES, V)
-    logits[:, EOS] += eos_bias
+    logits[:, eos] += eos_bias
     for token in never:
         logits[:, token] = -40.0
     return [logits.log_softmax(-1), random.randint(2, 500)]
@@ -227,41 +235,44 @@ def test_rows_finish_one_by_one(student):
     A sentence alone comes out as it does in a batch. bos, eos and pad are whatever the caller says they are.
     """
     for _ in range(6):
-        bos, pad = random.sample([0, 1, 3, 4, 5], 2)
+        bos, eos, pad = random.sample(range(1, 6), 3)
         while True:
-            world = draw_world(6, eos_bias=0.7, never=[pad])
+            world = draw_world(6, eos_bias=0.7, never=[pad], eos=eos)
             src, src_mask = sources([random.randint(1, 4) for _ in range(4)])
-            rows = [greedy_truth(world, words_of(src, src_mask, b), 10, bos) for b in range(4)]
+            rows = [greedy_truth(world, words_of(src, src_mask, b), 10, bos, eos) for b in range(4)]
             if len({len(row) for row in rows}) >= 3:
                 break
-        options = {"max_len": 10, "bos": bos, "eos": EOS, "pad": pad}
+        options = {"max_len": 10, "bos": bos, "eos": eos, "pad": pad}
         found = greedy(student, world, src, src_mask, options)
         width = max(map(len, rows))
         did = f"greedy_decode of 4 sources that end after {[len(row) - 1 for row in rows]} words, {_written(options)}."
         look = "keep a bool for each row, set it when eos comes, and fill with pad where it was set *before* this word."
         output = expect_tensor(_field(found, "output"), (4, width), did=did, look=look)
         expect_equal(output.tolist(), [row + [pad] * (width - len(row)) for row in rows], did=did, look=look)
-        for b in range(4):
-            alone = greedy(student, world, src[b : b + 1], src_mask[b : b + 1], options)
-            did = f"greedy_decode of one of them alone, {_written(options)}."
-            output = expect_tensor(_field(alone, "output"), (1, len(rows[b])), did=did, look="stop after its eos.")
-            expect_equal(output.tolist(), [rows[b]], did=did, look=look)
+        alone = one_by_one(student, "greedy_decode", world, src, src_mask, options)
+        alone = alone if isinstance(alone, list) and len(alone) == 4 else [None] * 4
+        for b, (output, row) in enumerate(zip(alone, rows, strict=True)):
+            did = f"greedy_decode of each of them alone, with the same model, {_written(options)}. Source {b}:"
+            again = "each call is a fresh start: encode its own source, and stop after its own eos."
+            output = expect_tensor(output, (1, len(row)), did=did, look=again)
+            expect_equal(output.tolist(), [row], did=did, look=again)
 
 
 @points(1, step=12, hint="How often does the model have to be asked?")
 def test_greedy_stops_when_all_are_finished(student):
     """The model is asked once for each word, and not again when every row has finished; max_len is a limit only."""
-    for max_len in (40, 5, 1):
+    for max_len, least, most in ((40, 4, 20), (5, 4, 20), (1, 4, 20), (30, 40, 40)):
         while True:
-            world = draw_world(6, eos_bias=1.0, never=[NONE])
+            world = draw_world(6, eos_bias=1.0, never=[NONE, EOS] if least == 40 else [NONE])
             src, src_mask = sources([3, 2, 4])
             width = max(len(greedy_truth(world, words_of(src, src_mask, b), 40)) for b in range(3))
-            if 4 <= width <= 20:
+            if least <= width <= most:
                 break
         options = {"max_len": max_len, "bos": BOS, "eos": EOS}
         found = greedy(student, world, src, src_mask, options)
         wanted = max(0, min(width, max_len) - 1)
-        did = f"greedy_decode of 3 sources, the longest translation has {width} tokens, max_len={max_len}."
+        longest = f"has {width} tokens" if width < 40 else "never ends"
+        did = f"greedy_decode of 3 sources, the longest translation {longest}, max_len={max_len}."
         shape = (3, min(width, max_len))
         look = "`while` not all are finished and there is room, and bos counts as a token."
         expect_tensor(_field(found, "output"), shape, did=did, look=look)
@@ -278,11 +289,15 @@ def test_greedy_asks_as_the_contract_says(student):
         world = draw_world(6, eos_bias=-1.0, never=[NONE])
         src, src_mask = sources([3, 5])
         options = {"max_len": 7, "bos": BOS, "eos": EOS}
-        found = greedy(student, world, src, src_mask, options, training=training)
-        did = f"greedy_decode, {_written(options)}, with a model in {'train' if training else 'eval'} mode."
+        found = greedy(student, world, src, src_mask, options, training=training, gradients=training)
+        did = f"greedy_decode, {_written(options)}, with a model in {_state(training)}."
         expect_calls(found, did, NONE)
         _expect_manners(found, did, training)
         expect_equal(_field(found, "tracked"), False, did=did + " output.requires_grad:", look="torch.no_grad().")
+
+
+def _state(training):
+    return "train mode, gradients on" if training else "eval mode, gradients off"
 
 
 def _expect_manners(found, did, training):
@@ -293,7 +308,8 @@ def _expect_manners(found, did, training):
     look = "leave model.train() and model.eval() to the caller."
     expect(all(m is training for m in modes), did=did, wanted="the mode left as it was", got=got, look=look)
     look = "torch.no_grad() as a block or decorator puts things back by itself."
-    expect_equal(_field(found, "gradients_after"), True, did=did + " Gradients tracked again afterwards?", look=look)
+    did_after = did + " Are gradients tracked afterwards, as before?"
+    expect_equal(_field(found, "gradients_after"), training, did=did_after, look=look)
     look = "operations in place: += and its like, and those whose names end in _."
     expect_equal(_field(found, "kept"), True, did=did + " Are src and src_mask as they were?", look=look)
 
@@ -316,14 +332,16 @@ def test_a_wide_beam_finds_the_best_of_all(student, device, V, max_len, penalty,
     """
     torch.manual_seed(seed)
     random.seed(seed)
+    bos, eos = random.sample(range(V), 2)
     for attempt in range(1000):  # greedy decoding should not find it, but where sentences are short it may have to
-        world = draw_world(V, eos_bias=eos_bias)
+        world = draw_world(V, eos_bias=eos_bias, eos=eos)
         src, src_mask = sources([random.randint(1, 4)])
-        everything = every_sentence(world, words_of(src, src_mask), max_len)
+        source = words_of(src, src_mask)
+        everything = every_sentence(world, source, max_len, bos, eos)
         wanted, ahead = ranked(everything, lambda h: worth(h, penalty))
-        if ahead > 1e-3 and (attempt > 9 or wanted != greedy_truth(world, words_of(src, src_mask), max_len)):
+        if ahead > 1e-3 and (attempt > 9 or wanted != greedy_truth(world, source, max_len, bos, eos)):
             break
-    options = {"max_len": max_len, "bos": BOS, "eos": EOS, "beam": V**max_len, "length_penalty": penalty}
+    options = {"max_len": max_len, "bos": bos, "eos": eos, "beam": V**max_len, "length_penalty": penalty}
     found = beam(student, world, src, src_mask, options, device)
     did = f"beam_search among all {len(everything)} sentences of V={V} words, {_written(options)}."
     look = "the sum of log-probabilities (of the right parent), finished ones kept aside, cut ones at the end; the "
@@ -338,13 +356,14 @@ def test_a_beam_of_one_is_greedy(student, max_len, eos_bias, seed):
     torch.manual_seed(seed)
     random.seed(seed)
     world = draw_world(7, eos_bias=eos_bias)
-    src, src_mask = sources([random.randint(1, 5)])
+    src, src_mask = sources([random.randint(1, 5), random.randint(1, 5)])
     options = {"max_len": max_len, "bos": BOS, "eos": EOS, "beam": 1}
-    wanted = greedy_truth(world, words_of(src, src_mask), max_len)
-    look = "with one hypothesis: the likeliest word, until eos or max_len tokens (bos counted)."
-    expect_hypothesis(
-        beam(student, world, src, src_mask, options), wanted, f"beam_search, {_written(options)}, V=7.", look
-    )
+    wanted = [greedy_truth(world, words_of(src, src_mask, b), max_len) for b in range(2)]
+    look = "with one hypothesis: the likeliest word, until eos or max_len tokens (bos counted). Each call starts anew."
+    found = one_by_one(student, "beam_search", world, src, src_mask, options)
+    found = found if isinstance(found, list) and len(found) == 2 else [found] * 2
+    for output, row, nth in zip(found, wanted, ("one source", "another, with the same model"), strict=True):
+        expect_hypothesis({"output": output}, row, f"beam_search of {nth}, {_written(options)}, V=7.", look)
 
 
 @points(2.5, step=12, hint="Which beginnings are kept after each round?", timeout=60)
@@ -457,15 +476,19 @@ def test_beam_asks_as_the_contract_says(student):
         world = draw_world(6, eos_bias=-1.0)
         src, src_mask = sources([4])
         options = {"max_len": 6, "bos": BOS, "eos": EOS, "beam": 3}
-        found = beam(student, world, src, src_mask, options, training=training)
-        did = f"beam_search, {_written(options)}, with a model in {'train' if training else 'eval'} mode."
+        found = beam(student, world, src, src_mask, options, training=training, gradients=training)
+        did = f"beam_search, {_written(options)}, with a model in {_state(training)}."
         expect_calls(found, did, -1)
         _expect_manners(found, did, training)
         output = _field(found, "output")
-        options = options | {"beam": 4, "length_penalty": 0.0}
-        spelt = _field(beam(student, world, src, src_mask, options), "output")
-        del options["beam"], options["length_penalty"]
-        plain = _field(beam(student, world, src, src_mask, options), "output")
         expect(isinstance(output, list), did=did, wanted="a list", got=show(output), look="list[int]")
-        did = "beam_search with the defaults; expected is what it gives with beam=4, length_penalty=0.0."
-        expect_equal(plain, spelt, did=did, look="the defaults: beam=4, length_penalty=0.0.")
+    for rival in ((3, 0.0), (5, 0.0), (8, 0.0), (4, 0.2), (4, 1.0)):  # worlds where these would find another sentence
+        wanted = known = None
+        while wanted is None or wanted == narrow_truth(*known, *rival):
+            world = draw_world(5, sharpness=0.9, eos_bias=-0.5)
+            src, src_mask = sources([random.randint(1, 4)])
+            known = (world[0].tolist(), world[1], words_of(src, src_mask), 6)
+            wanted = narrow_truth(*known, 4, 0.0)
+        found = beam(student, world, src, src_mask, {"max_len": 6, "bos": BOS, "eos": EOS})
+        did = f"beam_search with the defaults, max_len=6, bos={BOS}, eos={EOS}, V=5."
+        expect_hypothesis(found, wanted, did, "the defaults: beam=4, length_penalty=0.0.")

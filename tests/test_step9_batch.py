@@ -130,6 +130,8 @@ def test_only_real_targets_are_counted(student, batch, length, pad, pad_inside, 
     """n_tokens is an int: the tokens of tgt_y, those that are asked for, that are not padding."""
     torch.manual_seed(seed)
     src, tgt = _sentences(batch, 6, pad, False), _sentences(batch, length, pad, pad_inside)
+    if pad_inside:
+        tgt[0] = pad  # a row of nothing but padding
     found = batched(student, src, tgt, {"pad": pad})
     did = f"Batch(src, tgt, pad={pad}).n_tokens with tgt = {tgt.tolist()}."
     look = "count in tgt_y (the first column of tgt is not asked for), and make it an int."
@@ -148,7 +150,7 @@ def test_a_batch_without_target(student):
 
 @points(0.5, step=9, hint="Whose tensors are src and tgt?")
 def test_defaults_and_the_callers_tensors(student):
-    """Padding is 0 unless told otherwise; src and tgt themselves are left as they were."""
+    """Padding is 0 unless told otherwise; src and tgt themselves are left as they were. No sentence is too long."""
     src, tgt = _sentences(3, 6, 0, True), _sentences(3, 7, 0, True)
     src[0, -1], tgt[0, -1] = 5, 6  # a sentence as long as the rectangle
     found = batched(student, src, tgt, {})
@@ -159,3 +161,10 @@ def test_defaults_and_the_callers_tensors(student):
     wanted = int((tgt[:, 1:] != 0).sum())
     did = f"Batch(src, tgt).n_tokens with tgt = {tgt.tolist()}."
     expect_equal(_field(found, "n_tokens"), wanted, did=did, look="pad=0 by default.")
+    long = mask_of(student, 150)
+    did = "subsequent_mask(150)."
+    look = "make the mask as large as asked for: no table of a fixed size."
+    long = expect_tensor(long, (1, 150, 150), did=did, look=look, dtype=torch.bool)
+    right = torch.equal(long, torch.ones(1, 150, 150, dtype=torch.bool).tril())
+    got = f"{int(long.sum())} times True, not all of them where j <= i"
+    expect(right, did=did, wanted=f"True at the {150 * 151 // 2} places [0, i, j] where j <= i", got=got, look=look)
