@@ -309,7 +309,7 @@ def test_shapes_for_any_sizes(student, data):
     )
 
 
-@points(1, step=10, hint="Which part of the model has weights that depend on d_ff?")
+@points(1, step=10, hint="Which part of the model has weights that depend on d_ff?", observed=True)
 def test_sizes_follow_the_configuration(student):
     """The defaults; each layer brings the same number of weights, and so does each unit of d_ff, in every layer."""
     names = ("src_vocab", "tgt_vocab", "n_layer", "n_head", "d_model", "d_ff", "dropout", "max_len", "pad", "smoothing")
@@ -538,7 +538,7 @@ def test_the_order_of_words_matters(student):
             expect(moved > MOVED, did=did, wanted="other log-probabilities", got="the same", look=look)
 
 
-@points(0.5, step=10, hint="How many positions are there?")
+@points(0.5, step=10, hint="How many positions are there?", observed=True)
 def test_too_long_a_sentence_is_refused(student):
     """More than max_len tokens raise ValueError, in the source and in the target; exactly max_len are fine."""
     max_len = draw(4, 8)
@@ -603,7 +603,7 @@ def test_a_batch_without_words_costs_nothing(student):
     expect_close(expect_tensor(loss, (), did=did, look=look), 0.0, did=did, look=look)
 
 
-@points(1, step=10, hint="Is every parameter on the way from the batch to the loss?", timeout=60)
+@points(1, step=10, hint="Is every parameter on the way from the batch to the loss?", timeout=60, observed=True)
 def test_every_parameter_learns(student):
     """Every trained parameter gets a gradient, and a true one: the slope that the loss is seen to have."""
     config = tiny(d_model=16, d_ff=24, n_layer=2)
@@ -659,7 +659,7 @@ def test_a_saved_model_comes_back(student):
     expect_close(after, before, did=did, look=look)
 
 
-@points(0.5, step=10, hint="Does the loss go down when you follow its slope?")
+@points(0.5, step=10, hint="Does the loss go down when you follow its slope?", observed=True)
 def test_one_step_makes_it_better(student):
     """One small step of plain gradient descent makes the loss of the same batch smaller."""
     config = tiny()

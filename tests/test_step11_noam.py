@@ -238,7 +238,7 @@ def test_nothing_but_padding_costs_nothing(student):
             expect_close(gradient, torch.zeros(3, 6), did=did.removesuffix("The loss:") + "The gradients:", look=look)
 
 
-@points(0.5, step=11, hint="How many words are there for the rest, when V is 2?")
+@points(0.5, step=11, hint="How many words are there for the rest, when V is 2?", observed=True)
 def test_a_vocabulary_too_small_is_refused(student):
     """With fewer than 3 words nothing is left to share the rest: V < 3 raises ValueError, V = 3 is fine."""
     for V in (1, 2):

@@ -258,7 +258,7 @@ def test_rows_finish_one_by_one(student):
             expect_equal(output.tolist(), [row], did=did, look=again)
 
 
-@points(1, step=12, hint="How often does the model have to be asked?")
+@points(1, step=12, hint="How often does the model have to be asked?", observed=True)
 def test_greedy_stops_when_all_are_finished(student):
     """The model is asked once for each word, and not again when every row has finished; max_len is a limit only."""
     for max_len, least, most in ((40, 4, 20), (5, 4, 20), (1, 4, 20), (30, 40, 40)):
@@ -282,7 +282,7 @@ def test_greedy_stops_when_all_are_finished(student):
         expect_equal(longest, wanted, did=did, look=look)
 
 
-@points(2, step=12, hint="What does decode need besides the words?")
+@points(2, step=12, hint="What does decode need besides the words?", observed=True)
 def test_greedy_asks_as_the_contract_says(student):
     """decode gets a causal bool mask (1, T, T); no gradients; the model's mode is the caller's business."""
     for training in (True, False):
@@ -439,7 +439,7 @@ def test_cut_hypotheses_compete(student):
         expect_hypothesis(found, wanted, did, look)
 
 
-@points(1.5, step=12, hint="How good could an open hypothesis still become?")
+@points(1.5, step=12, hint="How good could an open hypothesis still become?", observed=True)
 def test_it_stops_when_nothing_open_can_win(student):
     """Not before: a short sentence may be overtaken by one that loses little with each further word. And not later."""
     a, b, max_len = 3, 0, 12
@@ -469,7 +469,7 @@ def test_it_stops_when_nothing_open_can_win(student):
         expect(longest <= most, did=did, wanted=f"at most {most} tokens", got=f"{longest} tokens", look=look)
 
 
-@points(1, step=12, hint="What does decode need besides the words?")
+@points(1, step=12, hint="What does decode need besides the words?", observed=True)
 def test_beam_asks_as_the_contract_says(student):
     """decode gets a causal bool mask, the memory and src_mask of the one source; no gradients, the mode left alone."""
     for training in (True, False):

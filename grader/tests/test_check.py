@@ -167,6 +167,8 @@ def test_the_command_tells_of_a_step_and_writes_its_result(tmp_path):
     result = json.loads((tmp_path / "check.json").read_text())
     assert result["fine"]
     assert result["seeds"] == [3]
+    assert result["steps"][0]["observed"] == 0.5
+    assert "translation 9.5 of 10" in ran.stdout
     kinds = {trial["kind"] for trial in result["steps"][0]["trials"]}
     assert kinds == {"solution", "stub", "variant", "mistake"}
 

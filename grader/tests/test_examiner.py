@@ -56,6 +56,7 @@ def test_a_class_of_two_end_to_end(wall, tmp_path):
     results = {n: json.loads((tmp_path / f"out/results/{n}.json").read_text()) for n in ("carla", "mallory")}
     assert {n: r["points"] for n, r in results.items()} == {"carla": 0, "mallory": 0}
     assert {t["outcome"] for t in results["carla"]["tests"]} == {"not started"}
+    assert sum(t["max_points"] for t in results["carla"]["tests"] if t["observed"]) == 5
     assert {t["outcome"] for t in results["mallory"]["tests"]} <= {"crashed", "error", "failed"}
     assert "conftest.py: not one of the course's files" in results["mallory"]["left_out"]
     assert (tmp_path / "out/report.html").exists()

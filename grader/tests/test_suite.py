@@ -3,7 +3,9 @@
 import pytest
 
 from grader.inprocess import from_package
-from grader.suite import ROOT, SuiteFailed, run, run_suite
+from grader.scoreboard import number
+from grader.steps import BY_NUMBER, STEPS
+from grader.suite import ROOT, SuiteFailed, expected, run, run_suite
 from grader.verdicts import Outcome
 
 SOLVED = (ROOT / "solutions" / "step3_train.py").read_text(encoding="utf-8")
@@ -45,6 +47,19 @@ def test_verdicts_are_told_as_they_come():
     assert heard == list(verdicts.values())
     assert {verdict.outcome for verdict in heard} == {Outcome.NOT_STARTED}
     assert all(verdict.title and verdict.hint for verdict in heard)
+    standings = {verdict.test: verdict.observed for verdict in expected([3])}
+    assert {verdict.test: verdict.observed for verdict in heard} == standings
+    assert set(standings.values()) == {True, False}
+
+
+def test_the_docs_tell_how_many_points_are_recomputed():
+    every = expected([step.number for step in STEPS])
+    docs = (ROOT / "docs/sandbox.md").read_text(encoding="utf-8")
+    for track in {step.track for step in STEPS}:
+        its = [verdict for verdict in every if BY_NUMBER[verdict.step].track == track]
+        seen = sum(verdict.points for verdict in its if verdict.observed)
+        whole = sum(verdict.points for verdict in its)
+        assert f"| {track} | {number(whole - seen)} | {number(seen)} |" in docs
 
 
 def test_a_suite_that_cannot_run_is_no_verdict(unclipped):
