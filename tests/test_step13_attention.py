@@ -258,12 +258,11 @@ def test_any_axes_in_front(student, data):
 
 
 MASK_SHAPES = st.sampled_from(
-    ["(T, S)", "(1, S)", "(S,)", "(B, 1, T, S)", "(B, H, T, S)", "(B, 1, 1, S)", "(1, H, T, S)", "(H, T, S)"]
+    ["(T, S)", "(1, S)", "(S,)", "(B, 1, T, S)", "(B, H, T, S)", "(B, 1, 1, S)", "(1, H, T, S)"]
 )
 
 
 @points(2, step=13, hint="What must a forbidden place's score be before the softmax?")
-@example(B=2, H=2, T=3, S=4, mask_shape="(H, T, S)")
 @example(B=2, H=3, T=4, S=5, mask_shape="(B, H, T, S)")
 @given(B=st.integers(1, 3), H=st.integers(1, 3), T=st.integers(1, 4), S=st.integers(2, 5), mask_shape=MASK_SHAPES)
 def test_the_mask_says_who_may_attend(student, B, H, T, S, mask_shape):
