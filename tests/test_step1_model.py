@@ -452,12 +452,16 @@ def test_the_loss_is_next_token_cross_entropy(student, device):
     for B, T in ((draw(2, 3), draw(5, 9)), (2, 2)):
         ids, labels = torch.randint(37, (B, T)), torch.randint(37, (B, T))
         labels[0, 1], labels[-1, -1] = 0, 36  # the first and the last token of the vocabulary are like any other
-        got = answer(student, tiny(), draw(0, 10**6), ids, labels, device)
+        seed = draw(0, 10**6)
+        got = answer(student, tiny(), seed, ids, labels, device)
         did = f"model(input_ids, labels) on {B} x {T} tokens with labels unlike the inputs"
         look = "the shift by one (once, here), the mean, logits rather than probabilities into cross_entropy"
         logits, loss, trains, kept = parts(got, "logits", "loss", "trains", "inputs kept")
         expect_tensor(logits, (B, T, 37), did=did, look="all T positions stay in the logits returned")
         expect_loss(loss, logits, labels, did=did, look=look)
+        plain = ran(student, tiny(), seed, ids, look, device)
+        same, still = did + ": the logits are those without labels", 1e-4 * plain.abs().max().item()
+        expect_close(logits, plain, did=same, look="labels: they are scored, never read", rtol=0, atol=still)
         expect_equal(trains, True, did="loss.requires_grad", look="no detach, item or no_grad in forward")
         expect_equal(kept, True, did=did + ": are both as they were?", look="operations ending in _")
 
