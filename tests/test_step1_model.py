@@ -156,13 +156,16 @@ def refused(student, config, ids):
 
 
 @probe
-def taught(student, config, lr, batches, held_out):
-    """Train on the batches (N, B, T); the logits on texts that were not among them."""
+def taught(student, config, lr, batches, held_out, std=None):
+    """Train on the batches (N, B, T); the logits on texts that were not among them.
+
+    std: draw all tables and matrices anew before, this wide.
+    """
     model = student.TinyGPT(student.TinyGPTConfig(**config))
-    with torch.no_grad():  # a start of our own, so that no initialisation has an advantage
+    with torch.no_grad():
         for weight in model.parameters():
-            if weight.requires_grad and weight.dim() > 1:
-                weight.normal_(0, 0.2)
+            if std is not None and weight.requires_grad and weight.dim() > 1:
+                weight.normal_(0, std)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
     for batch in batches:
         optimizer.zero_grad()
@@ -628,8 +631,12 @@ def test_it_learns_a_source_of_known_entropy(student):
     config = {"vocab_size": V, "block_size": 8, "n_layer": 1, "n_head": 2, "n_embd": 32, "dropout": 0.0}
     did = "trained a small model on 128 batches from a source of known entropy; its loss on new text"
     look = "the whole of forward: does the current token reach the head, through the stream and the layers?"
-    logits = expect_tensor(taught(student, config, 0.005, batches, held_out), (256, 8, V), did=did, look=look)
-    loss, least = next_token_loss(logits, held_out), -source.log_probs(held_out).mean().item()
+    least = -source.log_probs(held_out).mean().item()
+    for std in (0.2, None):  # so that no initialisation has an advantage; some models need their own
+        trained = taught(student, config, 0.005, batches, held_out, std)
+        loss = next_token_loss(expect_tensor(trained, (256, 8, V), did=did, look=look), held_out)
+        if loss < least + 0.2:
+            break
     # On n tokens an honest model beats the source by c nats in all with a chance below exp(-c): here exp(-89).
     wanted = f"between {least:.3f} (the source's own loss on this text: nothing can do better) and {least + 0.2:.3f}"
     look = look if loss > least else "the future: a loss below the source's own is possible only by reading the answer"
