@@ -24,6 +24,7 @@ TRIALS = 3  # steps that tell how long a step takes; the first one warms up and 
 ROWS = 128  # blocks of the validation text that judge each model
 RESERVE = 0.9  # of the time goes to training; the rest to building and judging
 LEAST = 10  # steps; fewer show nothing
+PASSES = 4  # through the text at most: read more often it is learnt by heart, by large models first (Muennighoff 2023)
 
 
 class Stopped(BaseException):
@@ -100,12 +101,20 @@ def _measure(lesson: Lesson, minutes: float) -> bool:
     validation = steps[2].make_loader(held_out.select(range(min(len(held_out), ROWS))), shuffle=False)
     steps[7].fit_power_law([1, 2], [2.0, 1.0])  # unfinished? better now than after all the trainings
     costs = {config: _seconds_a_step(lesson, config, loader) for config in configs}
-    count = int(RESERVE * 60 * minutes / sum(costs.values()))
+    count, enough = int(RESERVE * 60 * minutes / sum(costs.values())), max(LEAST, PASSES * len(loader))
     if count < LEAST:
         needed = LEAST * sum(costs.values()) / RESERVE / 60
         raise Problem(f"{minutes:g} minutes are {count} steps of each size here, too few: give --minutes {needed:.1f}")
     shapes = ", ".join(f"{config.n_layer} x {config.n_embd}" for config in configs)
-    lesson.say(f"{steps.package}/ on {lesson.corpus.name}: layers x width {shapes}; {count:,} steps of each")
+    lesson.say(
+        f"{steps.package}/ on {lesson.corpus.name}: layers x width {shapes}; {min(count, enough):,} steps of each"
+    )
+    if count > enough:
+        lesson.say(
+            f"that is {PASSES} times through the text and takes less than {minutes:g} minutes: "
+            "what is read more often is learnt by heart, and tells nothing of size"
+        )
+    count = min(count, enough)
 
     stopped = False
     with Interrupt() as interrupt, display(lesson.console) as shown:
@@ -159,7 +168,7 @@ def _seconds_a_step(lesson: Lesson, config: Any, loader: Any) -> float:
 def _tell(lesson: Lesson, points: list[tuple[int, float]], count: int, minutes: float) -> None:
     a, alpha = lesson.steps[7].fit_power_law([n for n, _ in points], [loss for _, loss in points])
     picture = lesson.run.path / "scale.png"
-    title = f"{lesson.corpus.name}, {count:,} steps of each: loss falls as parameters^{-alpha:.3f}"
+    title = f"{lesson.corpus.name}, {count:,} steps of each: loss = {a:.3g} · parameters^{-alpha:.3f}"
     plots.power_law(picture, points, (a, alpha), title=title)
     result = {"points": points, "a": a, "alpha": alpha, "steps": count, "minutes": minutes}
     lesson.run.write_json("scale.json", result)
@@ -167,5 +176,7 @@ def _tell(lesson: Lesson, points: list[tuple[int, float]], count: int, minutes: 
     for n, loss in points:
         table.add_row(f"{n:,}", f"{loss:.3f}", f"{a * n**-alpha:.3f}", f"{torch.tensor(loss).exp():.1f}")
     lesson.console.print(table)
-    lesson.say(f"loss = {a:.3f} * parameters ** -{alpha:.4f}")
+    lesson.say(f"loss = {a:.3f} * parameters ** {-alpha:.4f}")
+    if alpha <= 0:
+        lesson.say("no larger model is better here: give more minutes, or a longer text (--corpus)")
     lesson.say(f"the picture is {picture}")

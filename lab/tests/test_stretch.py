@@ -192,6 +192,29 @@ def test_scale_leaves_a_table_a_law_and_a_picture(command, capsys):
     assert (result["a"], result["alpha"]) == pytest.approx(law)
 
 
+def test_scale_reads_the_text_a_few_times_at_most(command, monkeypatch, capsys):
+    monkeypatch.setattr(scale, "PASSES", 1)
+    monkeypatch.setattr(scale, "LEAST", 1)
+    monkeypatch.setattr(
+        scale, "_tell", lambda lesson, points, count, minutes: lesson.run.write_json("steps.json", count)
+    )
+    status, (folder,) = command("scale", "--minutes", "9", "--batch-size", "64")
+    said = " ".join(capsys.readouterr().out.split())
+    assert status == 0
+    assert f"{(folder / 'steps.json').read_text().strip()} steps of each" in said
+    assert "that is 1 times through the text and takes less than 9 minutes" in said
+
+
+def test_a_law_that_rises_is_told_as_such(command, monkeypatch, capsys):
+    monkeypatch.setattr(scale.Series, "fit", lambda self, model: 1 + sum(p.numel() for p in model.parameters()) / 1e6)
+    status, (folder,) = command("scale", "--minutes", "0.04")
+    printed = capsys.readouterr().out
+    assert status == 0
+    assert json.loads((folder / "scale.json").read_text())["alpha"] < 0
+    assert "parameters ** 0.0" in printed
+    assert "no larger model is better here" in printed
+
+
 def test_the_largest_size_is_the_doubled_one(text_file, tmp_path):
     options = lesson.options_of({"corpus": str(text_file), "tokenizer": "bpe:300", "solutions": True})
     found = scale.sizes(lesson.prepare(options, tmp_path / "runs"))
