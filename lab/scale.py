@@ -144,12 +144,21 @@ def build(lesson: Lesson, config: Any) -> nn.Module:
 
 
 def train(lesson: Lesson, model: nn.Module, loader: Any, on_step: Callable[[int, float], None]) -> None:
-    """Step 3's training until on_step raises Enough."""
+    """Step 3's training until on_step raises Enough, at a rate that suits the model's width."""
     with suppress(Enough):
         lesson.steps[3].train(
-            model, loader, epochs=10**9, lr=lesson.options.lr, device=lesson.options.device, log_every=0,
-            on_step=on_step,
+            model, loader, epochs=10**9, lr=rate(lesson, model.config), device=lesson.options.device,
+            log_every=0, on_step=on_step,
         )  # fmt: skip
+
+
+def rate(lesson: Lesson, config: Any) -> float:
+    """The chosen learning rate is the chosen size's; twice as wide, a model takes half of it.
+
+    A matrix's update adds up over its inputs, so it must shrink as their number grows (Yang et al. 2022, table 3).
+    """
+    chosen = lesson.steps[1].TinyGPTConfig(**SIZES[lesson.options.size].model)
+    return lesson.options.lr * chosen.n_embd / config.n_embd
 
 
 def _seconds_a_step(lesson: Lesson, config: Any, loader: Any) -> float:

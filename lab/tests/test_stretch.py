@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -190,6 +191,12 @@ def test_scale_leaves_a_table_a_law_and_a_picture(command, capsys):
     assert f"{sizes[-1]:,}" in printed
     law = Steps("solutions")[7].fit_power_law(sizes, [loss for _, loss in result["points"]])
     assert (result["a"], result["alpha"]) == pytest.approx(law)
+
+
+def test_twice_as_wide_takes_half_the_rate():
+    run = SimpleNamespace(options=lesson.options_of({"size": "small", "lr": 0.004}), steps=Steps("solutions"))
+    widths = [SimpleNamespace(n_embd=width) for width in (64, 128, 256)]
+    assert [scale.rate(run, config) for config in widths] == [0.008, 0.004, 0.002]
 
 
 def test_scale_reads_the_text_a_few_times_at_most(command, monkeypatch, capsys):
