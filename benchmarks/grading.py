@@ -58,7 +58,7 @@ class Pace:
 
 
 def make_class(folder: Path, students: int) -> list[Path]:
-    paths = [folder / f"{KINDS[n % len(KINDS)]}{n:03}" for n in range(students)]
+    paths = [folder / f"{n:03}{KINDS[n % len(KINDS)]}" for n in range(students)]  # graded in this order: mixed
     for n, path in enumerate(paths):
         shutil.copytree(ROOT / "examples/class" / KINDS[n % len(KINDS)], path)
     return paths
