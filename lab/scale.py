@@ -187,5 +187,5 @@ def _tell(lesson: Lesson, points: list[tuple[int, float]], count: int, minutes: 
     lesson.console.print(table)
     lesson.say(f"loss = {a:.3f} * parameters ** {-alpha:.4f}")
     if alpha <= 0:
-        lesson.say("no larger model is better here: give more minutes, or a longer text (--corpus)")
+        lesson.say("on the whole the larger models are no better here: give a longer text (--corpus), and more minutes")
     lesson.say(f"the picture is {picture}")

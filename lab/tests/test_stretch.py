@@ -219,7 +219,7 @@ def test_a_law_that_rises_is_told_as_such(command, monkeypatch, capsys):
     assert status == 0
     assert json.loads((folder / "scale.json").read_text())["alpha"] < 0
     assert "parameters ** 0.0" in printed
-    assert "no larger model is better here" in printed
+    assert "the larger models are no better here" in printed
 
 
 def test_the_largest_size_is_the_doubled_one(text_file, tmp_path):
