@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -61,6 +62,15 @@ def test_the_catalogue_is_as_large_as_it_says():
         assert len(mistakes(BY_NUMBER[number])) >= wrong
     assert sum(len(variants(step)) for step in STEPS) >= 40
     assert sum(len(mistakes(step)) for step in STEPS) >= 160
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.module)
+def test_no_mistake_changes_the_library_for_everyone(step):
+    """The diagnosis runs mistakes in the learner's process: what they patch there would fail right code after it."""
+    libraries = "nn|F|torch|math|datasets|transformers"
+    patches = re.compile(rf"^\s*({libraries})(\.\w+)+ = |\bsetattr\(({libraries})\b", re.MULTILINE)
+    assert patches.search("nn.Dropout = lambda p: nn.Identity()")
+    assert [mistake.id for mistake in mistakes(step) if patches.search(mistake.new)] == []
 
 
 def test_an_edit_must_apply_exactly_once():
