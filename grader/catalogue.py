@@ -28,7 +28,7 @@ class Mistake:
     message: str
     old: str
     new: str
-    source: str = ""  # where learners are seen to make it
+    source: str = ""  # where somebody made it, or was warned of it: this mistake, or the same trap in other code
 
     def apply(self, source: str) -> str:
         """The solution's source with the mistake in it. Raises CatalogueError unless `old` is there exactly once."""

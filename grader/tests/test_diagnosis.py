@@ -1,5 +1,6 @@
 """The diagnosis: a failure is told as the mistake that it looks like, or not at all."""
 
+import re
 import textwrap
 from collections import deque
 from types import SimpleNamespace
@@ -177,3 +178,10 @@ def test_large_evidence_does_not_pile_up(monkeypatch):
     examples = deque(replay.Example(None, {}, (), None, watched.calls[:2]) for _ in range(4))
     replay._forget_the_oldest(examples)
     assert len(examples) == 1
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: str(step.number))
+def test_most_entries_tell_where_somebody_made_the_mistake(step):
+    sources = [entry.source for entry in mistakes(step) if entry.source]
+    assert all(re.fullmatch(r"https://[!-~]+", source) for source in sources)
+    assert len(sources) > len(mistakes(step)) / 2
