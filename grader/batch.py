@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from grader.recall import Exchange
 from grader.reports.names import file_names
 from grader.results import Result, TestResult, write_atomically
 from grader.sandbox.rung import Rung
@@ -133,7 +134,7 @@ class Batch:
         self.expected: list[Verdict] = []
         self._stop = threading.Event()
         self._working: list[Examiner] = []
-        self._collecting = threading.Lock()
+        self._exchange = Exchange()
 
     def run(self, submissions: Sequence[Submission]) -> None:
         """Grade what needs it. Raises WorkerFault if the suites cannot be read; KeyboardInterrupt ends it cleanly."""
@@ -226,15 +227,18 @@ class Batch:
         """Fill in the verdicts as they come; returns what went wrong with the examiner, or ""."""
 
         def hear(event: dict[str, Any]) -> None:
+            if "found" in event:
+                return self._exchange.add(event["found"])
             if "verdict" in event:
                 verdict = Verdict(**{**event["verdict"], "outcome": Outcome(event["verdict"]["outcome"])})
                 verdicts[verdict.step, verdict.test] = verdict
             at = event["step"] if "step" in event else event["verdict"]["step"]
-            self.watcher.at(student, at, sum(v.earned for v in verdicts.values()))
+            return self.watcher.at(student, at, sum(v.earned for v in verdicts.values()))
 
         order = self.order
         job = {"folder": str(opened.folder), "steps": order.steps, "seed": order.seed, "seconds": order.seconds}
-        task = {"grade": {**job, "rung": dataclasses.asdict(order.rung), "diagnose": order.diagnose}}
+        job |= {"rung": dataclasses.asdict(order.rung), "diagnose": order.diagnose}
+        task = {"grade": job, "known": self._exchange.news_for(examiner)}
         try:
             examiner.do(task, hear, order.seconds + GRACE)
         except WorkerFault as error:
@@ -242,14 +246,13 @@ class Batch:
         return ""
 
     def _expected(self, examiner: Examiner) -> list[Verdict]:
-        """The tests there are, asked for once; each ungradable until a verdict comes."""
-        with self._collecting:
-            if not self.expected:
+        """The tests there are, each ungradable until a verdict comes. The first examiners look side by side."""
+        if not self.expected:
 
-                def hear(event: dict[str, Any]) -> None:
-                    self.expected = [Verdict(**{**v, "outcome": Outcome.UNGRADABLE}) for v in event["expected"]]
+            def hear(event: dict[str, Any]) -> None:
+                self.expected = [Verdict(**{**v, "outcome": Outcome.UNGRADABLE}) for v in event["expected"]]
 
-                examiner.do({"collect": self.order.steps}, hear, self.order.seconds + GRACE)
+            examiner.do({"collect": self.order.steps}, hear, self.order.seconds + GRACE)
         return self.expected
 
 

@@ -18,17 +18,25 @@ class TimeIsUp(BaseException):
 class Clock:
     """Ends trials where they ask for the next probe, or, if one hangs, by an alarm."""
 
-    until = float("inf")
+    def __init__(self) -> None:
+        self.until = float("inf")
+        self._paid = set[bytes]()
 
     def check(self) -> None:
         if time.process_time() > self.until:
             raise TimeIsUp
 
+    def pay(self, question: bytes, seconds: float) -> None:
+        """Count the seconds that the answer to `question` took in another block, once in this one."""
+        if question not in self._paid:
+            self._paid.add(question)
+            self.until -= seconds
+
     @contextlib.contextmanager
     def bounds(self, seconds: float) -> Iterator[None]:
         """The block ends when the time is up; a timer of pytest-timeout waits until then."""
         started, grad = time.monotonic(), torch.is_grad_enabled()
-        self.until = time.process_time() + seconds
+        self.until, self._paid = time.process_time() + seconds, set()
         theirs, left = _alarm(self._ring, HANGING * seconds)
         try:
             yield

@@ -11,11 +11,10 @@ Without `solutions/` or `grader/mistakes/` beside it, as an instructor may hand 
 import contextlib
 import copy
 import functools
-import hashlib
 import io
-import pickle
 import sys
 import textwrap
+import time
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -25,11 +24,13 @@ from typing import Any
 import pytest
 import torch
 
+from grader import evidence
 from grader.catalogue import Mistake, mistakes, solution
 from grader.clock import TimeIsUp, clock
 from grader.inprocess import InProcess
 from grader.likeness import same, signature
 from grader.probe import Probe, Student
+from grader.recall import ANSWERS, Answer, question
 from grader.replay import EXAMPLES, Call, Example, Watched
 from grader.steps import BY_NUMBER, Step
 from grader.verdicts import Outcome, judge
@@ -63,15 +64,14 @@ def diagnose(item: pytest.Item, outcome: Outcome) -> list[Mistake]:
         known.passed.add(name)
     if outcome not in (Outcome.FAILED, Outcome.ERROR):
         return []
-    found = [one for one in _giving_the_same(item, name) if one.caught_by not in known.passed]
-    found = [one for one in found if one.id in known.suspects] or found  # one mistake explains more than two do
+    found = _giving_the_same(item, name, known)
     known.suspects |= {one.id for one in found}
     if len(found) > CANDIDATES:  # the others would show in the tests that they name
         found = [one for one in found if one.caught_by == name]
     return found if len(found) <= CANDIDATES else []
 
 
-def _giving_the_same(item: pytest.Item, name: str) -> list[Mistake]:
+def _giving_the_same(item: pytest.Item, name: str, known: Known) -> list[Mistake]:
     examples = list(item.stash.get(EXAMPLES, []))[::-1]
     if not examples or not examples[0].calls:
         return []
@@ -79,27 +79,29 @@ def _giving_the_same(item: pytest.Item, name: str) -> list[Mistake]:
     ways = [_equal]
     if item.get_closest_marker("weights_are_free"):
         ways.append(_alike)
-    likely = [one for one in _catalogue(step) if one.caught_by == name]
-    rest = [one for one in _catalogue(step) if one.caught_by != name]  # tried as far as the time goes
+    possible = [one for one in _catalogue(step) if one.caught_by not in known.passed]
+    suspects = [one for one in possible if one.id in known.suspects]  # one mistake explains more than two do
+    likely = [one for one in possible if one.caught_by == name]
+    rest = [one for one in possible if one.caught_by != name]  # tried as far as the time goes
     with clock.bounds(BUDGET_S):
         for way in ways:
-            if found := _giving(way, likely, rest, examples, step):
+            agrees = functools.partial(_agrees, way, examples, step)
+            if found := list(filter(agrees, suspects)) or _agreeing(agrees, likely, rest):
                 return found
     return []
 
 
-def _giving(
-    way: Callable[[Example, Student], bool],
-    likely: list[Mistake],
-    rest: list[Mistake],
-    examples: list[Example],
-    step: Step,
-) -> list[Mistake]:
-    """The mistakes that agree on all examples, in this way. Raises TimeIsUp unless all likely ones were tried."""
-    found = [one for one in likely if all(way(example, _wrong(step, one)) for example in examples)]
+def _agrees(way: Callable[[Example, Student], bool], examples: list[Example], step: Step, mistake: Mistake) -> bool:
+    """Whether the mistake gives what the student's code gave, in this way, on all the examples."""
+    return all(way(example, _wrong(step, mistake)) for example in examples)
+
+
+def _agreeing(agrees: Callable[[Mistake], bool], likely: list[Mistake], rest: list[Mistake]) -> list[Mistake]:
+    """Those that agree, as far as the time goes. Raises TimeIsUp unless all likely ones were tried."""
+    found = list(filter(agrees, likely))
     try:
         for one in rest:
-            if all(way(example, _wrong(step, one)) for example in examples):
+            if agrees(one):
                 found.append(one)
     except TimeIsUp:
         if not found:
@@ -163,30 +165,34 @@ class _Wrong(InProcess):
     """A solution with a mistake in it. Asked the same again, as for the next student, it need not run again."""
 
     def __init__(self, step: Step, mistake: Mistake):
-        name = f"grader_mistake_{step.number}_{mistake.id.replace('-', '_')}"
-        super().__init__(f"{step.module}.py", lambda: _module(name, mistake.apply(solution(step).read_text("utf-8"))))
-        self._answers = dict[bytes, tuple[Any, Exception | None]]()
+        self._id = f"grader_mistake_{step.number}_{mistake.id.replace('-', '_')}"
+        source = mistake.apply(solution(step).read_text("utf-8"))
+        super().__init__(f"{step.module}.py", lambda: _module(self._id, source))
 
     def run_probe(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._probing:  # a probe that calls another
             return super().run_probe(act, args, kwargs)
         clock.check()
-        asked = pickle.dumps((act.function.__name__, torch.get_rng_state(), args, kwargs))
-        key = hashlib.sha256(asked).digest()
-        if key in self._answers:
+        asked = question(self._id, act, args, kwargs)
+        if answer := ANSWERS.get(asked):
             torch.randint(1 << 31, ())  # the probe's seed, which is drawn for every call
+            clock.pay(asked, answer.seconds)  # the last of a class is told what the first was
         else:
-            self._answers[key] = self._answer(act, args, kwargs)
-        value, self.raised = self._answers[key]
-        if self.raised:
-            raise self.raised
-        return copy.deepcopy(value)
+            answer = self._answer(act, args, kwargs)
+            ANSWERS.keep(asked, answer)
+            clock.pay(asked, 0.0)  # by the time that has passed
+        self.raised = answer.error
+        if answer.error:
+            raise answer.error
+        return answer.value
 
-    def _answer(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Exception | None]:
+    def _answer(self, act: Probe, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+        started = time.process_time()
         try:
-            return super().run_probe(act, args, kwargs), None
-        except Exception as error:  # a mistake's code may raise anything
-            return None, error
+            frame, error = evidence.encode(super().run_probe(act, args, kwargs)), None
+        except Exception as raised:  # a mistake's code may raise anything
+            frame, error = b"", raised
+        return Answer(time.process_time() - started, frame, error)
 
 
 def _module(name: str, source: str) -> types.ModuleType:

@@ -5,13 +5,19 @@ standard input, events come out on standard output, the last of a task is {"done
 suites need are imported once, before the forks; a fork that dies costs only its submission.
 
     {"collect": [1, 3]}                                      -> {"expected": [verdict, ...]}
-    {"grade": {"folder", "steps", "seed", "rung", "seconds", "diagnose"}} -> {"step": 1}, {"verdict": {...}}, ...
+    {"grade": {"folder", "steps", "seed", "rung", "seconds", "diagnose"}, "known": [...]}
+                                                             -> {"step": 1}, {"verdict": {...}}, ..., {"found": "..."}
+
+What the diagnosis of a submission found out comes as "found", and goes with a later task as "known" (`grader.recall`).
 
 A submission's path never becomes a word of pytest's command line: suites run from here, probes in the sandbox.
 """
 
+import contextlib
 import ctypes
 import dataclasses
+import functools
+import gc
 import importlib
 import json
 import os
@@ -24,6 +30,7 @@ from typing import Any
 
 from grader import suite
 from grader.probe import Student
+from grader.recall import ANSWERS
 from grader.sandbox.client import Limits, Sandbox
 from grader.sandbox.rung import Rung
 from grader.sandboxed import Missing, Sandboxed
@@ -31,8 +38,9 @@ from grader.steps import BY_NUMBER, Step
 from grader.verdicts import Verdict
 
 Tell = Callable[[dict[str, Any]], None]
-TORCH = ("torch", "torch._dynamo")  # the first optimizer imports it: 3 s that every fork would pay again
-LIBRARIES = (*TORCH, "datasets", "transformers.trainer", "transformers.models.gpt2.modeling_gpt2")
+# What every fork would otherwise import again: the first optimizer imports torch._dynamo (1 s), probes our toys.
+TORCH = ("torch", "torch._dynamo", "lab.toys.calls", "lab.toys.models", "lab.toys.oracles")
+LIBRARIES = (*TORCH, "datasets", "transformers.trainer", "transformers.models.gpt2.modeling_gpt2", "lab.toys.words")
 NEED_LIBRARIES = frozenset({2, 4, 5})
 MESSAGE, OUTPUT = 20_000, 64 << 10  # characters of a verdict: what many calls printed adds up
 LIMITS = Limits(wall_s=300, cpu_s=300)  # a test's own timeout is the one that ends a probe
@@ -59,6 +67,8 @@ def grade(
         for preload, together in _grouped(steps):
             box.need(preload)
             suite.run(student_for, steps=together, seed=seed, on_verdict=told, diagnose=diagnose)
+    if found := ANSWERS.handed_on():
+        tell({"found": found})
 
 
 def _grouped(steps: Sequence[int]) -> Iterator[tuple[tuple[str, ...], list[int]]]:
@@ -92,17 +102,30 @@ def serve() -> None:
     _die_with_parent()
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not come between the events
+    gc.disable()  # it would look through all that is imported, again and again
     for name in LIBRARIES if "--libraries" in sys.argv else TORCH:
         importlib.import_module(name)
+    gc.enable()
 
     def tell(event: dict[str, Any]) -> None:
         events.write(json.dumps(event) + "\n")
         events.flush()
 
     while line := sys.stdin.readline():
+        task = json.loads(line)
+        _import_suites(tuple(task["collect"] if "collect" in task else task["grade"]["steps"]))
+        for handed in task.get("known", []):
+            ANSWERS.take(handed)
         if (pid := os.fork()) == 0:
-            _in_fork(json.loads(line), tell)
+            _in_fork(task, tell)
         tell({"done": os.waitpid(pid, 0)[1]})
+
+
+@functools.cache
+def _import_suites(steps: Sequence[int]) -> None:
+    """Have pytest import the suites before the forks, each of which would take a second for it."""
+    with contextlib.suppress(suite.SuiteFailed):  # the fork fails in the same way, and says why
+        suite.expected(steps)
 
 
 def _in_fork(task: dict[str, Any], tell: Tell) -> None:

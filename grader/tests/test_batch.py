@@ -22,7 +22,7 @@ class Fake:
     """Grades in no time; counts how often. `fails`: dies after the first verdict."""
 
     def __init__(self, fails=False):
-        self.graded, self.fails = 0, fails
+        self.graded, self.fails, self.known = 0, fails, []
 
     def do(self, task, on_event, seconds):
         if "collect" in task:
@@ -33,6 +33,8 @@ class Fake:
         if self.fails:
             raise WorkerFault("the examiner ended too early: killed")
         self.task = task["grade"]
+        self.known.append(task["known"])
+        on_event({"found": f"found out in task {self.graded}"})
         on_event({"verdict": {**OTHER, "outcome": "failed", "message": "no", "looks_like": ["mask-missing"]}})
 
     def end(self):
@@ -191,3 +193,9 @@ def test_files_that_are_no_submissions_are_named(tmp_path):
     for name in ("ben.rar", "cleo.py", ".DS_Store", "dan.zip"):
         (tmp_path / name).touch()
     assert overlooked([tmp_path]) == ["ben.rar", "cleo.py"]
+
+
+def test_what_one_examiner_finds_out_goes_with_the_next_task(classroom):
+    fake = Fake()
+    run(classroom, fake, jobs=1)
+    assert fake.known == [[], ["found out in task 1"]]
