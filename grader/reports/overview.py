@@ -70,10 +70,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Named:
-    """A catalogued mistake that failures look like; `who` are places in the list of results."""
+    """A catalogued mistake that failures look like; `who` are places in the list of results.
+
+    source: the address of somebody else's, or "".
+    """
 
     step: Step
     says: str
+    source: str
     who: list[int]
 
 
@@ -162,9 +166,10 @@ def named(results: list[Result]) -> list[Named]:
         for test in result.tests:
             for mistake in test.looks_like:
                 found[test.step, mistake].add(place)
-    says = {(number, one.id): one.says for number in {n for n, _ in found} for one in mistakes(BY_NUMBER[number])}
+    known = {(number, one.id): one for number in {n for n, _ in found} for one in mistakes(BY_NUMBER[number])}
+    told = {key: (known[key].says, known[key].source) for key in found if key in known}
     # one that has left the catalogue since is told by its id
-    every = [Named(BY_NUMBER[key[0]], line(says.get(key, key[1])), sorted(who)) for key, who in found.items()]
+    every = [Named(BY_NUMBER[key[0]], *told.get(key, (line(key[1]), "")), sorted(who)) for key, who in found.items()]
     return sorted(every, key=lambda one: (-len(one.who), one.step.number, one.says))[:COMMONEST]
 
 
