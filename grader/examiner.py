@@ -29,12 +29,14 @@ from pathlib import Path
 from typing import Any
 
 from grader import suite
+from grader.inprocess import from_package
 from grader.probe import Student
 from grader.recall import ANSWERS
 from grader.sandbox.client import Limits, Sandbox
 from grader.sandbox.rung import Rung
 from grader.sandboxed import Missing, Sandboxed
 from grader.steps import BY_NUMBER, Step
+from grader.suite import ROOT
 from grader.verdicts import Verdict
 
 Tell = Callable[[dict[str, Any]], None]
@@ -57,8 +59,10 @@ def grade(
 
     def student_for(step: Step) -> Student:
         tell({"step": step.number})
-        there = (folder / f"{step.module}.py").is_file()
-        return Sandboxed(box, step.module, deadline) if there else Missing(step.module)
+        file = folder / f"{step.module}.py"
+        if not file.is_file():
+            return Missing(step.module)
+        return from_package("exercises", step.module) if _untouched(file) else Sandboxed(box, step.module, deadline)
 
     def told(verdict: Verdict) -> None:
         tell({"verdict": _plain(verdict)})
@@ -69,6 +73,16 @@ def grade(
             suite.run(student_for, steps=together, seed=seed, on_verdict=told, diagnose=diagnose)
     if found := ANSWERS.handed_on():
         tell({"found": found})
+
+
+def _untouched(file: Path) -> bool:
+    """Whether it is a stub as it was handed out: then our own file does in its place, and that needs no sandbox."""
+    ours = ROOT / "exercises" / file.name
+    return ours.is_file() and _lines(file) == _lines(ours)
+
+
+def _lines(file: Path) -> bytes:
+    return file.read_bytes().replace(b"\r\n", b"\n")  # git on Windows
 
 
 def _grouped(steps: Sequence[int]) -> Iterator[tuple[tuple[str, ...], list[int]]]:

@@ -9,7 +9,7 @@ import pytest
 
 from grader import suite
 from grader.cli import main
-from grader.examiner import TORCH
+from grader.examiner import TORCH, grade
 from grader.inprocess import from_file
 from grader.sandbox.client import Outcome as Ending
 from grader.sandbox.client import Raised, Reply, Sandbox
@@ -70,6 +70,28 @@ def test_the_time_of_a_submission_is_one_for_all_its_tests():
     assert {verdict.message for verdict in verdicts.values()} == {
         "The time for the whole submission was used up before this test."
     }
+
+
+def graded(folder, rung):
+    events = []
+    grade(folder, [3], 7, rung, 300, True, events.append)
+    verdicts = [event["verdict"] for event in events if "verdict" in event]
+    return {verdict["test"]: (verdict["outcome"], verdict["message"], verdict["output"]) for verdict in verdicts}
+
+
+def test_a_stub_as_it_was_handed_out_needs_no_sandbox(wall, tmp_path, monkeypatch):
+    """It gets exactly what it gets behind the wall, where any other file goes."""
+    stub = (ROOT / "exercises/step3_train.py").read_bytes()
+    file = tmp_path / "step3_train.py"
+    file.write_bytes(stub + b"# I looked at it\n")
+    behind = graded(tmp_path, wall)
+    started = []
+    monkeypatch.setattr(Sandbox, "start", lambda box: started.append(box))
+    for content in (stub, stub.replace(b"\n", b"\r\n")):
+        file.write_bytes(content)
+        assert graded(tmp_path, wall) == behind
+    assert not started
+    assert {outcome for outcome, _, _ in behind.values()} == {"not started"}
 
 
 BROKEN = """
