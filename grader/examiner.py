@@ -36,7 +36,7 @@ from grader.sandbox.client import Limits, Sandbox
 from grader.sandbox.rung import Rung
 from grader.sandboxed import Missing, Sandboxed
 from grader.steps import BY_NUMBER, Step
-from grader.suite import ROOT
+from grader.stubs import untouched
 from grader.verdicts import Verdict
 
 Tell = Callable[[dict[str, Any]], None]
@@ -62,7 +62,7 @@ def grade(
         file = folder / f"{step.module}.py"
         if not file.is_file():
             return Missing(step.module)
-        return from_package("exercises", step.module) if _untouched(file) else Sandboxed(box, step.module, deadline)
+        return from_package("exercises", step.module) if untouched(file) else Sandboxed(box, step.module, deadline)
 
     def told(verdict: Verdict) -> None:
         tell({"verdict": _plain(verdict)})
@@ -73,16 +73,6 @@ def grade(
             suite.run(student_for, steps=together, seed=seed, on_verdict=told, diagnose=diagnose)
     if found := ANSWERS.handed_on():
         tell({"found": found})
-
-
-def _untouched(file: Path) -> bool:
-    """Whether it is a stub as it was handed out: then our own file does in its place, and that needs no sandbox."""
-    ours = ROOT / "exercises" / file.name
-    return ours.is_file() and _lines(file) == _lines(ours)
-
-
-def _lines(file: Path) -> bytes:
-    return file.read_bytes().replace(b"\r\n", b"\n")  # git on Windows
 
 
 def _grouped(steps: Sequence[int]) -> Iterator[tuple[tuple[str, ...], list[int]]]:
